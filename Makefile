@@ -1,0 +1,66 @@
+# Everything sets itself up: `make demo` and `make test` work on a fresh machine that has Python 3.11 or
+# newer, a C++20 compiler and make.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+BUILD := -Cbuild-dir=build/editable
+
+# What the compiled core is made from; Python files are used in place.
+CORE := CMakeLists.txt pyproject.toml $(wildcard bindings/*) $(wildcard core/src/*) \
+        $(wildcard core/include/photalign/*)
+
+.PHONY: help demo test check format docs bench sanitize clean
+
+help:
+	@echo "make demo      align a real photograph with a second view of it"
+	@echo "make test      run all checks and tests"
+	@echo "make check     formatting, lint and types only"
+	@echo "make format    format all sources"
+	@echo "make docs      build the documentation into site/"
+	@echo "make bench     measure accuracy, speed and memory beside the peers"
+	@echo "make sanitize  run the tests of the core with the sanitizers"
+	@echo "make clean     remove everything that was made"
+
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1"
+
+# The package in place, rebuilt when the core changes.
+$(VENV)/installed: $(BIN)/python $(CORE)
+	$(BIN)/python -m pip install --quiet "scikit-build-core>=0.10" "nanobind>=2.4" ninja cmake
+	$(BIN)/python -m pip install --quiet --no-build-isolation $(BUILD) -e ".[demo]"
+	@touch $@
+
+# Tools of the dependency groups of pyproject.toml.
+$(VENV)/group-%: $(BIN)/python pyproject.toml
+	$(BIN)/python -m pip install --quiet --group $*
+	@touch $@
+
+demo: $(VENV)/installed
+	$(BIN)/photalign demo
+
+test: check docs $(VENV)/installed $(VENV)/group-test
+	$(BIN)/python -m pytest -n 2
+
+check: $(VENV)/installed $(VENV)/group-check
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/clang-format --dry-run --Werror $(filter %.cpp %.hpp,$(CORE))
+
+format: $(VENV)/group-check
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+	$(BIN)/clang-format -i $(filter %.cpp %.hpp,$(CORE))
+
+docs: $(VENV)/installed $(VENV)/group-docs
+	$(BIN)/mkdocs build --strict --quiet
+
+bench: $(VENV)/installed $(VENV)/group-bench
+	$(BIN)/python -m benchmarks
+
+sanitize: $(VENV)/installed $(VENV)/group-test
+	benchmarks/../tools/sanitize.sh $(BIN)
+
+clean:
+	rm -rf $(VENV) build dist site photalign-demo

@@ -1,0 +1,1 @@
+"""Accuracy, speed and memory of photalign and its peers, measured side by side."""

@@ -1,0 +1,125 @@
+// Alignment, losses and warps: arrays in, numbers out.
+#include "photalign/align.hpp"
+
+#include <nanobind/nanobind.h>
+#include <nanobind/ndarray.h>
+#include <nanobind/stl/optional.h>
+#include <nanobind/stl/vector.h>
+
+#include <optional>
+
+#include "arrays.hpp"
+#include "interrupt.hpp"
+#include "photalign/linearize_functions.hpp"
+#include "photalign/variants.hpp"
+
+namespace nb = nanobind;
+using namespace nb::literals;
+
+namespace photalign {
+namespace {
+
+using Doubles = nb::ndarray<const double, nb::c_contig, nb::device::cpu>;
+
+Image optional_image(const std::optional<AnyArray>& array) {
+  return array ? image_view(*array) : Image{};
+}
+
+nb::object array_of(const double* values, std::initializer_list<std::size_t> shape) {
+  std::size_t size = 1;
+  for (std::size_t n : shape) size *= n;
+  auto* copy = new double[size];
+  std::copy(values, values + size, copy);
+  nb::capsule owner(copy, [](void* p) noexcept { delete[] static_cast<double*>(p); });
+  return nb::cast(nb::ndarray<nb::numpy, double>(copy, shape, owner));
+}
+
+nb::dict as_dict(const AlignResult& found) {
+  const std::size_t p = found.derivatives.size();
+  std::vector<double> derivatives;
+  for (const Matrix3& m : found.derivatives) derivatives.insert(derivatives.end(), m.begin(), m.end());
+  nb::dict result;
+  result["status"] = static_cast<int>(found.status);
+  result["matrix"] = array_of(found.warp.data(), {3, 3});
+  result["gain"] = array_of(found.gain.data(), {found.gain.size()});
+  result["bias"] = array_of(found.bias.data(), {found.bias.size()});
+  result["covariance"] = array_of(found.covariance.data(), {p, p});
+  result["derivatives"] = array_of(derivatives.data(), {p, 3, 3});
+  result["cost"] = found.cost;
+  result["rms"] = found.rms;
+  result["correlation"] = found.correlation;
+  result["overlap"] = found.overlap;
+  result["scale"] = found.scale;
+  result["iterations"] = found.iterations;
+  return result;
+}
+
+// Arguments in the order of `align` in alignment.py; the enumerations by their order in choices.hpp.
+nb::dict bound_align(const AnyArray& reference, const AnyArray& moving,
+                     const std::optional<AnyArray>& reference_weight,
+                     const std::optional<AnyArray>& moving_weight,
+                     const std::optional<AnyArray>& reference_coefficients,
+                     const std::optional<AnyArray>& moving_coefficients, const Doubles& start,
+                     int warp, int kernel, int composition, int coarse_composition, int brightness,
+                     int loss, double loss_scale, double tuning, int levels, int max_steps,
+                     double step_tol, double damping, double min_overlap, int threads,
+                     const nb::callable& on_step) {
+  const AlignImages images{
+      .reference = image_view(reference),
+      .moving = image_view(moving),
+      .reference_weight = optional_image(reference_weight),
+      .moving_weight = optional_image(moving_weight),
+      .reference_coefficients = optional_image(reference_coefficients),
+      .moving_coefficients = optional_image(moving_coefficients),
+  };
+  const AlignOptions options{
+      .warp = static_cast<WarpKind>(warp),
+      .kernel = static_cast<Kernel>(kernel),
+      .composition = static_cast<Composition>(composition),
+      .coarse_composition = static_cast<Composition>(coarse_composition),
+      .brightness = static_cast<Brightness>(brightness),
+      .loss = static_cast<LossKind>(loss),
+      .loss_scale = loss_scale,
+      .tuning = tuning,
+      .levels = levels,
+      .max_steps = max_steps,
+      .step_tol = step_tol,
+      .damping = damping,
+      .min_overlap = min_overlap,
+  };
+  Matrix3 matrix;
+  std::copy(start.data(), start.data() + 9, matrix.begin());
+  const StepCallback callback = [&](const StepRecord& s) {
+    nb::gil_scoped_acquire gil;
+    on_step(s.level, s.iteration, s.cost, s.motion, s.damping, s.overlap, s.scale, s.accepted);
+  };
+  const Execution execution{.threads = threads, .interrupted = interrupt_callback()};
+  AlignResult found;
+  try {
+    nb::gil_scoped_release released;
+    found = align(images, options, matrix, execution, callback);
+  } catch (const Interrupted&) {
+    throw nb::python_error();
+  }
+  return as_dict(found);
+}
+
+// rho, weight and slope at squared residuals, shape (n, 3).
+nb::object bound_loss(int kind, double threshold, const Doubles& squares) {
+  std::vector<double> values;
+  for (std::size_t i = 0; i < squares.size(); ++i) {
+    const LossValue v =
+        variant().linearize->loss(static_cast<LossKind>(kind), threshold, squares.data()[i]);
+    values.insert(values.end(), {v.rho, v.weight, v.slope});
+  }
+  return array_of(values.data(), {squares.size(), 3});
+}
+
+}  // namespace
+
+void bind_alignment(nb::module_& m) {
+  m.def("align", &bound_align);
+  m.def("loss", &bound_loss);
+}
+
+}  // namespace photalign

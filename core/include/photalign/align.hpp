@@ -1,0 +1,72 @@
+// Aligns two images: levels from coarse to fine, and on each the same loop.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <vector>
+
+#include "choices.hpp"
+#include "image.hpp"
+#include "matrix.hpp"
+#include "parallel.hpp"
+
+namespace photalign {
+
+// The order is the order of `Status` in Python.
+enum class Status : int {
+  converged,
+  step_limit,
+  too_little_texture,
+  too_little_overlap,
+  no_descent,
+  no_match,
+  nonfinite
+};
+
+struct AlignOptions {
+  WarpKind warp = WarpKind::affine;
+  Kernel kernel = Kernel::bspline5;           // of the finest level
+  Composition composition = Composition::inverse;  // of the finest level
+  Composition coarse_composition = Composition::esm;
+  Brightness brightness = Brightness::none;
+  LossKind loss = LossKind::squared;
+  double loss_scale = 0;  // standard deviation of the residuals; estimated if 0
+  double tuning = 1;      // threshold of the loss in units of the scale
+  int levels = 1;
+  int max_steps = 50;     // per level
+  double step_tol = 1e-3;  // motion of the reference's corners, px at full resolution
+  double damping = 1e-4;   // Levenberg-Marquardt's first, relative to the diagonal; 0: Gauss-Newton
+  double min_overlap = 0.25;
+};
+
+struct AlignImages {
+  Image reference, moving;
+  Image reference_weight, moving_weight;
+  // Spline coefficients to sample on the finest level instead of the pixels, or empty.
+  Image reference_coefficients, moving_coefficients;
+};
+
+struct StepRecord {
+  int level, iteration;
+  double cost;  // mean of rho / 2 per valid pixel, after the step if it was accepted
+  double motion, damping, overlap, scale;
+  bool accepted;
+};
+
+struct AlignResult {
+  Status status = Status::nonfinite;
+  Matrix3 warp{};
+  std::vector<double> gain, bias;
+  double cost = 0, rms = 0, correlation = 0, overlap = 0, scale = 0;
+  int iterations = 0;
+  // Of the increments of the warp on level 0, and the derivative of the matrix by each of them.
+  std::vector<double> covariance;
+  std::vector<Matrix3> derivatives;
+};
+
+using StepCallback = std::function<void(const StepRecord&)>;
+
+AlignResult align(const AlignImages& images, const AlignOptions& options, const Matrix3& start,
+                  const Execution& execution, const StepCallback& on_step);
+
+}  // namespace photalign

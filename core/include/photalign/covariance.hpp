@@ -1,0 +1,37 @@
+// The covariance of the estimate: a sandwich, because smoothing kernels correlate the residuals.
+//
+// For an M-estimator (Huber, "Robust Statistics", 1981, section 6.3) the covariance is
+// A^-1 B A^-1 with A = sum psi'(r) J'J and B the covariance of sum psi(r) J. With independent residuals
+// and squares that is sigma^2 (J'J)^-1; a direct quintic B-spline, which smooths both images, makes that
+// formula wrong by a factor of 5, since neighboring residuals then share their noise.
+#pragma once
+
+#include <cmath>
+#include <vector>
+
+#include "covariance_functions.hpp"
+#include "level_problem.hpp"
+
+namespace photalign {
+
+// The final estimate, looked at without derivatives.
+struct Review {
+  std::vector<ReviewSums> channels;
+  ReviewSums total;
+
+  double overlap() const { return total.reference > 0 ? total.valid / total.reference : 0; }
+  double rms() const { return std::sqrt(total.rr / total.one); }
+  // Zero-mean normalized, channels pooled after their means are gone.
+  double correlation(const State& state) const;
+  Correlation residual_correlation() const;
+  // Correlated residuals that count as one.
+  double samples_per_degree() const;
+};
+
+Review review(LevelProblem& problem, const State& state, const State* previous = nullptr);
+
+// Of the increments of the warp, parameters x parameters; NaN if it cannot be had.
+std::vector<double> estimate_covariance(LevelProblem& problem, const State& state,
+                                        const Review& review);
+
+}  // namespace photalign

@@ -1,0 +1,97 @@
+// What the hot file `linearize.cpp` offers to the rest of the core: plain data in, plain sums out.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "choices.hpp"
+#include "image.hpp"
+
+namespace photalign {
+
+inline constexpr int tile_width = 128;
+inline constexpr int tile_height = 32;
+
+// Monomials x^e y^f of degree e + f <= n, ordered by e and then f.
+constexpr int monomials(int n) { return (n + 1) * (n + 2) / 2; }
+constexpr int monomial(int n, int e, int f) { return e * (n + 1) - e * (e - 1) / 2 + f; }
+
+// Floats of one tile's losses as they may be kept: rho of every pixel, then the weights of masks.
+inline constexpr int row_floats = tile_width + 16;  // whole vectors, and one to read beyond
+inline constexpr std::int64_t tile_floats = std::int64_t{row_floats} * tile_height;
+inline constexpr std::int64_t loss_floats = 2 * tile_floats;
+
+inline constexpr int max_degree = 2;
+inline constexpr int max_monomials = monomials(max_degree);
+inline constexpr int max_products = monomials(2 * max_degree);
+
+// One estimate of everything: where the pixels go and how their values change.
+struct Estimate {
+  double warp[9];               // reference point -> moving point, row major, of this level
+  const double* gain = nullptr;  // per channel, of values from which `offset` was subtracted
+  const double* bias = nullptr;
+};
+
+// What is remembered of a tile, so that two estimates can be compared over the pixels valid for both.
+struct TileRecord {
+  double rho = 0;
+  double valid = 0;
+  bool complete = false;  // every valid pixel of the reference is valid in the moving image
+};
+
+// Sums over the valid pixels of one channel. w is the weight of a pixel with the loss's included, r the
+// residual, m the moving value, (gx, gy) the gradient in the frame of the reference, and (x, y) the
+// centred, scaled coordinates. All a warp has to say is which polynomials of (x, y) multiply (gx, gy).
+struct Sums {
+  double gg[3][max_products];  // w gx gx, w gx gy, w gy gy  times x^e y^f, e + f <= 2 degree
+  double gr[2][max_monomials];  // w gx r, w gy r  times x^e y^f, e + f <= degree
+  double gm[2][max_monomials];  // w gx m, w gy m
+  double g1[2][max_monomials];  // w gx, w gy
+  double w, wr, wm, wrr, wmr, wmm;
+  double rho;        // the loss, with the weights of masks only
+  double valid;      // weights of masks over valid pixels
+  double reference;  // the same over all valid pixels of the reference
+  double both, both_rho, both_rho_previous;  // over pixels valid for this estimate and the previous
+};
+
+struct TilePass {
+  Image reference, moving;
+  Image reference_weight, moving_weight;  // one channel, u8 (0 or not) or f32, or empty
+  double offset = 0;                       // subtracted from both images before anything else
+  Kernel kernel = Kernel::linear;
+  Composition composition = Composition::forward;
+  LossKind loss = LossKind::squared;
+  float threshold = 0;
+  int degree = 0;            // of the polynomials above
+  bool brightness = false;   // gather the sums with m too
+  double center_x = 0, center_y = 0, scale = 1;  // x = (column - center_x) * scale
+  Estimate estimate;
+  // Written if not null: [tile], and [tile][loss_floats].
+  TileRecord* records = nullptr;
+  float* losses = nullptr;
+  // Another estimate to compare with, and what was written of it; without that it is sampled anew.
+  const Estimate* previous = nullptr;
+  const TileRecord* previous_records = nullptr;
+  const float* previous_losses = nullptr;
+
+  std::int64_t columns_of_tiles() const {
+    return (reference.width + tile_width - 1) / tile_width;
+  }
+  std::int64_t rows_of_tiles() const { return (reference.height + tile_height - 1) / tile_height; }
+};
+
+// The loss at s = r^2: rho(s), the weight rho'(s), and d(rho'(s) r)/dr, the influence's slope.
+struct LossValue {
+  double rho, weight, slope;
+};
+
+struct LinearizeFunctions {
+  std::size_t (*workspace_floats)();
+  // One row of tiles; sums[channel] is overwritten.
+  void (*linearize)(const TilePass&, std::int64_t row_of_tiles, float* workspace, Sums* sums);
+  // Absolute residuals of one row of pixels, [channel][column], NaN where invalid.
+  void (*residual_row)(const TilePass&, std::int64_t row, float* workspace, float* out);
+  LossValue (*loss)(LossKind, double threshold, double square);
+};
+
+}  // namespace photalign

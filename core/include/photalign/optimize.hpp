@@ -1,0 +1,40 @@
+// The one Gauss-Newton / Levenberg-Marquardt loop.
+//
+// A step is accepted if the loss over the pixels valid before and after it did not rise: a sum that
+// falls because the overlap shrank is no progress.
+#pragma once
+
+#include "level_problem.hpp"
+
+namespace photalign {
+
+struct LoopOptions {
+  int max_steps;
+  double step_tol;  // pixels at full resolution
+  double damping;   // 0: Gauss-Newton, which halves a step that fails
+  double min_overlap;
+  Brightness brightness;
+  double loss_scale;  // 0: estimated from the residuals
+  double tuning;
+  int level;
+};
+
+struct LoopResult {
+  Status status;
+  State state;
+  double scale;
+  int steps;
+};
+
+LoopResult optimize(LevelProblem& problem, State start, const LoopOptions& options,
+                    const StepCallback& on_step);
+
+// Gain and bias with which the moving image has the mean and the contrast of the reference, per
+// channel: what zero-mean normalized correlation divides out.
+void match_contrast(const Evaluation& at, State& state);
+
+// Robust standard deviation of the residuals: 1.4826 times their median absolute value, and no less
+// than rounding leaves.
+double residual_scale(LevelProblem& problem, const State& state);
+
+}  // namespace photalign

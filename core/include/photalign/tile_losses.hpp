@@ -1,0 +1,117 @@
+// The losses of a tile: weights by the loss, and the comparison of two estimates.
+#pragma once
+
+#include "losses.hpp"
+#include "tile_pass.hpp"
+
+PHOTALIGN_ISA_BEGIN
+
+inline Rect tile_at(const TilePass& pass, std::int64_t column, std::int64_t row) {
+  Rect tile{column * tile_width, row * tile_height, tile_width, tile_height};
+  tile.width = std::min(tile.width, pass.reference.width - tile.x);
+  tile.height = std::min(tile.height, pass.reference.height - tile.y);
+  return tile;
+}
+
+// Puts the loss on rows: weights come to include the loss's. Losses and the weights of masks can be kept
+// per pixel of the tile, for the comparison of two estimates.
+struct Losses {
+  const TilePass& pass;
+  const Rect& tile;
+  float* kept;  // loss_floats, or null
+  Float rho{}, weight{};
+
+  void weigh(std::int64_t x, std::int64_t y, int count, Workspace& work) {
+    const std::int64_t at = (y - tile.y) * row_floats + (x - tile.x);
+    with_loss(pass.loss, [&](auto loss) {
+      using L = decltype(loss);
+      if (kept)
+        weigh_row<L, true>(count, work.residual, work.weights, kept + at, kept + tile_floats + at);
+      else
+        weigh_row<L, false>(count, work.residual, work.weights, nullptr, nullptr);
+    });
+  }
+
+ private:
+  template <class L, bool keep>
+  void weigh_row(int count, const float* __restrict residual, float* __restrict weights,
+                 float* __restrict kept_rho, float* __restrict kept_weight) {
+    const Float c = splat(pass.threshold);
+    Float row_rho{}, row_weight{};
+    for (int i = 0; i < count; i += lanes) {
+      const Float mask = load(weights + i);
+      const Float r = load(residual + i);
+      const auto influence = L::at(r * r, c);
+      row_rho += mask * influence.rho;
+      row_weight += mask;
+      store(weights + i, mask * influence.weight);
+      if constexpr (keep) {
+        store(kept_rho + i, influence.rho);
+        store(kept_weight + i, mask);
+      }
+    }
+    rho += row_rho;
+    weight += row_weight;
+  }
+};
+
+struct LossSink final : RowSink {
+  Losses losses;
+  explicit LossSink(Losses l) : losses(l) {}
+  void take(std::int64_t x, std::int64_t y, int count, Workspace& work) override {
+    losses.weigh(x, y, count, work);
+  }
+};
+
+// Adds the losses of two estimates over the pixels that are valid for both.
+template <class Total>
+void add_common(const Rect& tile, const float* now, const float* before, Total& sums) {
+  Float both{}, rho{}, rho_before{};
+  for (std::int64_t j = 0; j < tile.height; ++j) {
+    const std::int64_t row = j * row_floats;
+    for (std::int64_t i = row; i < row + tile.width; i += lanes) {
+      // Beyond the tile's width the weights are 0.
+      const Float w = min(load(now + tile_floats + i), load(before + tile_floats + i));
+      both += w;
+      rho += w * load(now + i);
+      rho_before += w * load(before + i);
+    }
+  }
+  sums.both += sum(both);
+  sums.both_rho += sum(rho);
+  sums.both_rho_previous += sum(rho_before);
+}
+
+// Where the losses of a tile go: kept for the next estimate, needed for this comparison, or nowhere.
+inline float* place_for_losses(const TilePass& pass, std::int64_t index, const Workspace& work) {
+  if (pass.losses) return pass.losses + index * loss_floats;
+  return pass.previous ? work.losses : nullptr;
+}
+
+// Compares with the previous estimate, if there is one. `losses` are the tile's at this estimate, `rho`,
+// `valid` and `reference` its totals.
+template <class K, class Total>
+void compare_losses(const TilePass& pass, const Rect& tile, std::int64_t index, std::int64_t channel,
+                    const float* losses, double rho, double valid, double reference, Workspace& work,
+                    Total& sums) {
+  // Where all of the reference is valid for both estimates their sums can be compared as they are.
+  const bool complete = !is_soft(pass.moving_weight) && valid == reference;
+  if (pass.records) pass.records[index] = {rho, valid, complete};
+  if (!pass.previous) return;
+  if (complete && pass.previous_records && pass.previous_records[index].complete) {
+    sums.both += valid;
+    sums.both_rho += rho;
+    sums.both_rho_previous += pass.previous_records[index].rho;
+  } else if (valid > 0) {
+    const float* before = work.previous_losses;
+    if (pass.previous_losses) {
+      before = pass.previous_losses + index * loss_floats;
+    } else {
+      LossSink previous({pass, tile, work.previous_losses});
+      compare<K>(pass, *pass.previous, Gradients(), channel, tile, work, previous);
+    }
+    add_common(tile, losses, before, sums);
+  }
+}
+
+PHOTALIGN_ISA_END

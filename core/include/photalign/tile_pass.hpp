@@ -1,0 +1,251 @@
+// One pass over one tile: warp, sample, compare. The only place where the two images meet.
+#pragma once
+
+#include "moving_rows.hpp"
+#include "reference_rows.hpp"
+
+PHOTALIGN_ISA_BEGIN
+
+// The memory of one thread: patches of both images and of the weight, rows, and the tile's losses.
+struct Workspace {
+  float *reference, *moving, *weight;
+  float *losses, *previous_losses;  // loss_floats each
+  float *psi, *psi_valid;           // tile_floats each
+  float *stencil, *u, *v, *ones, *mask;
+  // The row at hand. Invalid entries have weight 0 and are 0; `target` is NaN where the reference is.
+  float *value, *target, *residual, *weights, *gx, *gy, *tx, *ty;
+  Float reference_weight{};  // sum of the weights over the valid pixels of the reference
+
+  static constexpr std::int64_t patch = max_patch_floats + 64;
+  static constexpr std::int64_t floats = 3 * patch + 3 * loss_floats + (2 + 12) * row_floats + 64;
+
+  explicit Workspace(float* memory) {
+    // Everything starts on cache lines.
+    memory += ((64 - reinterpret_cast<std::uintptr_t>(memory) % 64) % 64) / sizeof(float);
+    const auto take = [&memory](float*& p, std::int64_t count) {
+      p = memory;
+      memory += count;
+    };
+    take(reference, patch);
+    take(moving, patch);
+    take(weight, patch);
+    take(losses, loss_floats);
+    take(previous_losses, loss_floats);
+    take(psi, tile_floats);
+    take(psi_valid, tile_floats);
+    take(stencil, 2 * row_floats);
+    take(u, row_floats);
+    take(v, row_floats);
+    take(value, row_floats);
+    take(target, row_floats);
+    take(residual, row_floats);
+    take(weights, row_floats);
+    take(gx, row_floats);
+    take(gy, row_floats);
+    take(tx, row_floats);
+    take(ty, row_floats);
+    take(mask, row_floats);
+    take(ones, row_floats);
+    std::fill(ones, ones + row_floats, 1.0f);
+  }
+};
+
+// Takes the rows of a tile, one after the other: pixels [x, x + count) of row y are in the workspace.
+struct RowSink {
+  virtual void take(std::int64_t x, std::int64_t y, int count, Workspace& work) = 0;
+
+ protected:
+  ~RowSink() = default;
+};
+
+// The footprint in the moving image of a rectangle of the reference: the cells that it needs. Empty if
+// nothing of it is inside.
+struct Footprint {
+  Rect rect;
+  bool empty = true;
+
+  Footprint(const double* h, const Rect& r, const Image& moving, int taps, int before) {
+    double low_x = 0, high_x = 0, low_y = 0, high_y = 0;
+    for (int corner = 0; corner < 4; ++corner) {
+      const double x = static_cast<double>(r.x + (corner & 1 ? r.width - 1 : 0));
+      const double y = static_cast<double>(r.y + (corner & 2 ? r.height - 1 : 0));
+      const double depth = h[6] * x + h[7] * y + h[8];
+      // Behind the horizon, or not a number: nothing to see.
+      if (!(depth > 1e-9)) return;
+      const double u = (h[0] * x + h[1] * y + h[2]) / depth;
+      const double v = (h[3] * x + h[4] * y + h[5]) / depth;
+      low_x = corner ? std::min(low_x, u) : u;
+      high_x = corner ? std::max(high_x, u) : u;
+      low_y = corner ? std::min(low_y, v) : v;
+      high_y = corner ? std::max(high_y, v) : v;
+    }
+    // Cells whose taps are all inside, and a hair more than needed, since positions are rounded.
+    constexpr double hair = 0.01;
+    const auto first = [before](double low) {
+      return std::max(std::floor(low - hair), static_cast<double>(before));
+    };
+    const auto last = [before, taps](double high, std::int64_t size) {
+      return std::min(std::floor(high + hair), static_cast<double>(size - taps + before));
+    };
+    const double x0 = first(low_x), x1 = last(high_x, moving.width);
+    const double y0 = first(low_y), y1 = last(high_y, moving.height);
+    if (!(x1 >= x0 && y1 >= y0)) return;
+    empty = false;
+    rect = {static_cast<std::int64_t>(x0) - before, static_cast<std::int64_t>(y0) - before,
+            static_cast<std::int64_t>(x1 - x0) + taps, static_cast<std::int64_t>(y1 - y0) + taps};
+  }
+
+  bool too_large() const { return rect.width * rect.height > max_patch_floats; }
+};
+
+// Which gradient the Jacobian takes: the composition, as two questions.
+struct Gradients {
+  bool of_reference = false;
+  bool of_moving = false;
+
+  explicit Gradients(Composition composition)
+      : of_reference(composition != Composition::forward),
+        of_moving(composition != Composition::inverse) {}
+  Gradients() = default;  // none: values only
+};
+
+// From samples of both images to residuals, weights and the gradient in the frame of the reference.
+template <bool of_reference, bool of_moving>
+void finish_row(float gain, float bias, const float* mask, int count, Workspace& work) {
+  float* __restrict weights = work.weights;
+  float* __restrict residuals = work.residual;
+  float* __restrict value = work.value;
+  float* __restrict gx = work.gx;
+  float* __restrict gy = work.gy;
+  const float* __restrict target = work.target;
+  const float* __restrict tx = work.tx;
+  const float* __restrict ty = work.ty;
+  const Float index = iota();
+  Float reference_weight{};
+  for (int i = 0; i < count; i += lanes) {
+    const Float m = load(value + i);
+    const Float t = load(target + i);
+    const Float residual = gain * m + bias - t;
+    const Int inside = index < splat(static_cast<float>(count - i));
+    const Int valid = is_finite(residual) & inside;
+    const Float w = load(mask + i);
+    reference_weight += select(is_finite(t) & inside, w, Float{});
+    store(weights + i, select(valid, w, Float{}));
+    store(residuals + i, select(valid, residual, Float{}));
+    store(value + i, select(valid, m, Float{}));
+    if constexpr (of_moving && of_reference) {
+      store(gx + i, select(valid, 0.5f * (gain * load(gx + i) + load(tx + i)), Float{}));
+      store(gy + i, select(valid, 0.5f * (gain * load(gy + i) + load(ty + i)), Float{}));
+    } else if constexpr (of_moving) {
+      store(gx + i, select(valid, gain * load(gx + i), Float{}));
+      store(gy + i, select(valid, gain * load(gy + i), Float{}));
+    } else if constexpr (of_reference) {
+      store(gx + i, select(valid, load(tx + i), Float{}));
+      store(gy + i, select(valid, load(ty + i), Float{}));
+    }
+  }
+  work.reference_weight += reference_weight;
+}
+
+inline void finish_row(Gradients gradients, float gain, float bias, const float* mask, int count,
+                       Workspace& work) {
+  if (gradients.of_reference && gradients.of_moving)
+    finish_row<true, true>(gain, bias, mask, count, work);
+  else if (gradients.of_reference)
+    finish_row<true, false>(gain, bias, mask, count, work);
+  else if (gradients.of_moving)
+    finish_row<false, true>(gain, bias, mask, count, work);
+  else
+    finish_row<false, false>(gain, bias, mask, count, work);
+}
+
+inline bool is_soft(const Image& weight) { return weight && weight.dtype == DType::f32; }
+
+// The weights of both images' masks for one row: ones, unless either has soft weights. Those of the
+// moving image are in work.mask already.
+inline const float* mask_row(const TilePass& pass, bool soft_moving, std::int64_t x, std::int64_t y,
+                             int count, Workspace& work) {
+  if (!is_soft(pass.reference_weight)) return soft_moving ? work.mask : work.ones;
+  const auto* soft = reinterpret_cast<const float*>(pass.reference_weight.at(y, x, 0));
+  for (int i = 0; i < count; ++i) work.mask[i] = soft[i] * (soft_moving ? work.mask[i] : 1.0f);
+  return work.mask;
+}
+
+// Compares the rectangle `r` of one channel under `estimate`, row by row. A rectangle whose footprint is
+// too large for the caches is split.
+template <class K>
+void compare(const TilePass& pass, const Estimate& estimate, Gradients gradients, std::int64_t channel,
+             const Rect& r, Workspace& work, RowSink& sink) {
+  const Footprint footprint(estimate.warp, r, pass.moving, K::taps, K::before);
+  if (!footprint.empty && footprint.too_large()) {
+    Rect a = r, b = r;
+    if (r.width >= r.height) {
+      a.width = r.width / 2;
+      b.x += a.width;
+      b.width -= a.width;
+    } else {
+      a.height = r.height / 2;
+      b.y += a.height;
+      b.height -= a.height;
+    }
+    compare<K>(pass, estimate, gradients, channel, a, work, sink);
+    compare<K>(pass, estimate, gradients, channel, b, work, sink);
+    return;
+  }
+
+  const int reach = stencil_radius<K>(gradients.of_reference);
+  const Patch reference =
+      cut(pass.reference, pass.reference_weight, channel, pass.offset,
+          {r.x - reach, r.y - reach, r.width + 2 * reach, r.height + 2 * reach}, work.reference);
+  const bool soft = !footprint.empty && is_soft(pass.moving_weight);
+  Patch moving{}, weight{};
+  if (!footprint.empty)
+    moving = cut(pass.moving, pass.moving_weight, channel, pass.offset, footprint.rect, work.moving);
+  if (soft) {
+    // Weights are sampled linearly, from the inner taps of the kernel's footprint.
+    const Rect& f = footprint.rect;
+    weight = cut(pass.moving_weight, Image{}, 0, 0,
+                 {f.x + K::before, f.y + K::before, f.width - K::taps + 2, f.height - K::taps + 2},
+                 work.weight);
+  }
+  const float gain = static_cast<float>(estimate.gain[channel]);
+  const float bias = static_cast<float>(estimate.bias[channel]);
+  const int count = static_cast<int>(r.width);
+
+  for (std::int64_t y = r.y; y < r.y + r.height; ++y) {
+    if (gradients.of_reference)
+      reference_row<K, true>(reference, r.x, y, count, work.stencil, work.target, work.tx, work.ty);
+    else
+      reference_row<K, false>(reference, r.x, y, count, work.stencil, work.target, nullptr, nullptr);
+    if (footprint.empty) {
+      std::fill(work.value, work.value + row_floats, invalid());
+    } else {
+      const RowWarp row(estimate.warp, static_cast<double>(r.x), static_cast<double>(y),
+                        static_cast<double>(footprint.rect.x + K::before),
+                        static_cast<double>(footprint.rect.y + K::before));
+      row.positions(count, work.u, work.v);
+      if (gradients.of_moving) {
+        sample_row<K, true>(moving, work.u, work.v, count, work.value, work.gx, work.gy);
+        row.pull_back(count, work.u, work.v, work.gx, work.gy);
+      } else {
+        sample_row<K, false>(moving, work.u, work.v, count, work.value, nullptr, nullptr);
+      }
+      if (soft) sample_row<Linear, false>(weight, work.u, work.v, count, work.mask, nullptr, nullptr);
+    }
+    finish_row(gradients, gain, bias, mask_row(pass, soft, r.x, y, count, work), count, work);
+    sink.take(r.x, y, count, work);
+  }
+}
+
+// Calls body with the kernel as a type, once per tile.
+template <class Body>
+void with_kernel(Kernel kernel, Body&& body) {
+  switch (kernel) {
+    case Kernel::linear: return body(Linear{});
+    case Kernel::catmull_rom: return body(CatmullRom{});
+    case Kernel::bspline3: return body(BSpline3{});
+    case Kernel::bspline5: return body(BSpline5{});
+  }
+}
+
+PHOTALIGN_ISA_END

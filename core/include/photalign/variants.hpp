@@ -1,0 +1,28 @@
+// The instruction sets that this build holds and this machine runs, and the one in use.
+#pragma once
+
+#include <string>
+#include <vector>
+
+namespace photalign {
+
+struct CovarianceFunctions;
+struct LinearizeFunctions;
+struct PyramidFunctions;
+struct SamplingFunctions;
+
+struct Variant {
+  const char* name;
+  const LinearizeFunctions* linearize;
+  const CovarianceFunctions* covariance;
+  const PyramidFunctions* pyramid;
+  const SamplingFunctions* sampling;
+};
+
+// The variant in use: the widest that the machine supports, unless `use_variant` chose another.
+const Variant& variant();
+std::vector<std::string> available_variants();
+// Returns false if there is no such variant on this machine.
+bool use_variant(const std::string& name);
+
+}  // namespace photalign

@@ -1,0 +1,259 @@
+// A review of the final estimate, and the sandwich. Compiled once per instruction set.
+#include "photalign/covariance_functions.hpp"
+#include "photalign/moments.hpp"
+#include "photalign/tile_losses.hpp"
+
+PHOTALIGN_ISA_BEGIN
+namespace {
+
+// Sums what needs no derivatives, and keeps the influence psi of every pixel of a tile, and 1 where it is
+// valid.
+struct ReviewSink final : RowSink {
+  Losses losses;
+  float* psi;
+  float* valid;
+  Float one{}, r{}, m{}, rr{}, mr{}, mm{}, square{}, weight{};
+
+  ReviewSink(Losses l, float* psi_of_tile, float* valid_of_tile)
+      : losses(l), psi(psi_of_tile), valid(valid_of_tile) {
+    std::fill(psi, psi + tile_floats, 0.0f);
+    std::fill(valid, valid + tile_floats, 0.0f);
+  }
+
+  void take(std::int64_t x, std::int64_t y, int count, Workspace& work) override {
+    for (int i = 0; i < count; i += lanes) {
+      const Float mask = load(work.weights + i);
+      const Float residual = load(work.residual + i);
+      const Float value = load(work.value + i);
+      one += mask;
+      r += mask * residual;
+      m += mask * value;
+      rr += mask * residual * residual;
+      mr += mask * residual * value;
+      mm += mask * value * value;
+    }
+    losses.weigh(x, y, count, work);
+    const std::int64_t at = (y - losses.tile.y) * row_floats + (x - losses.tile.x);
+    for (int i = 0; i < count; i += lanes) {
+      const Float w = load(work.weights + i);
+      const Float influence = w * load(work.residual + i);
+      store(psi + at + i, influence);
+      store(valid + at + i, select(w > 0, splat(1.0f), Float{}));
+      square += influence * influence;
+      weight += w * w;
+    }
+  }
+
+  void add_to(ReviewSums& sums) const {
+    sums.one += sum(one);
+    sums.r += sum(r);
+    sums.m += sum(m);
+    sums.rr += sum(rr);
+    sums.mr += sum(mr);
+    sums.mm += sum(mm);
+    sums.square += sum(square);
+    sums.weight += sum(weight);
+    // Beyond the tile's width a row is 0, so whole vectors may be read.
+    const Rect& tile = losses.tile;
+    for (int lag = 0; lag <= max_lag; ++lag) {
+      add_lag(lag, tile.height, sums.row[lag]);
+      if (lag < tile.height) add_lag(lag * row_floats, tile.height - lag, sums.column[lag]);
+    }
+  }
+
+ private:
+  // Products of psi with itself, moved by `offset` floats, over `rows` rows.
+  void add_lag(std::int64_t offset, std::int64_t rows, double* to) const {
+    Float product{}, squares{};
+    for (std::int64_t j = 0; j < rows; ++j)
+      for (std::int64_t i = j * row_floats; i < j * row_floats + losses.tile.width; i += lanes) {
+        const Float p = load(psi + i), q = load(psi + i + offset);
+        const Float both = load(valid + i) * load(valid + i + offset);
+        product += p * q;
+        squares += both * 0.5f * (p * p + q * q);
+      }
+    to[0] += sum(product);
+    to[1] += sum(squares);
+  }
+};
+
+void review(const TilePass& pass, std::int64_t row_of_tiles, float* memory, ReviewSums* sums) {
+  Workspace work(memory);
+  const std::int64_t columns = pass.columns_of_tiles(), channels = pass.reference.channels;
+  for (std::int64_t channel = 0; channel < channels; ++channel) sums[channel] = ReviewSums{};
+  for (std::int64_t column = 0; column < columns; ++column)
+    for (std::int64_t channel = 0; channel < channels; ++channel) {
+      const Rect tile = tile_at(pass, column, row_of_tiles);
+      const std::int64_t index = (row_of_tiles * columns + column) * channels + channel;
+      float* losses = place_for_losses(pass, index, work);
+      ReviewSink sink({pass, tile, losses}, work.psi, work.psi_valid);
+      with_kernel(pass.kernel, [&](auto kernel) {
+        using K = decltype(kernel);
+        work.reference_weight = Float{};
+        compare<K>(pass, pass.estimate, Gradients(), channel, tile, work, sink);
+        ReviewSums& total = sums[channel];
+        const double rho = sum(sink.losses.rho);
+        const double valid = sum(sink.losses.weight);
+        const double reference = sum(work.reference_weight);
+        total.rho += rho;
+        total.valid += valid;
+        total.reference += reference;
+        sink.add_to(total);
+        compare_losses<K>(pass, tile, index, channel, losses, rho, valid, reference, work, total);
+      });
+    }
+}
+
+// Tiles of the sandwich are smaller, so that with a margin of max_lag they fit the buffers.
+constexpr std::int64_t core_width = tile_width - 2 * max_lag;
+constexpr std::int64_t core_height = tile_height - 2 * max_lag;
+
+std::int64_t rows_of_sandwich(const TilePass& pass) {
+  return (pass.reference.height + core_height - 1) / core_height;
+}
+
+// Sums A over the core of a tile and keeps the weighted Jacobian's factors over tile and margin.
+template <int D, bool B>
+struct SandwichSink final : RowSink {
+  const TilePass& pass;
+  Rect core;
+  Workspace& work;
+  Moments<D, B> a;
+  float* kept[4];  // w gx, w gy, w m, w of the whole tile
+
+  SandwichSink(const TilePass& p, const Rect& c, Workspace& w)
+      : pass(p), core(c), work(w), kept{w.losses, w.losses + tile_floats, w.previous_losses, w.previous_losses + tile_floats} {
+    std::fill(w.losses, w.losses + loss_floats, 0.0f);
+    if (B) std::fill(w.previous_losses, w.previous_losses + loss_floats, 0.0f);
+  }
+
+  void take(std::int64_t x, std::int64_t y, int count, Workspace&) override {
+    const std::int64_t at =
+        (y - core.y + max_lag) * row_floats + (x - core.x + max_lag);
+    with_loss(pass.loss, [&](auto loss) {
+      for (int i = 0; i < count; i += lanes) {
+        const Float mask = load(work.weights + i);
+        const Float r = load(work.residual + i);
+        const auto influence = decltype(loss)::at(r * r, splat(pass.threshold));
+        const Float w = mask * influence.weight;
+        store(kept[0] + at + i, w * load(work.gx + i));
+        store(kept[1] + at + i, w * load(work.gy + i));
+        if constexpr (B) {
+          store(kept[2] + at + i, w * load(work.value + i));
+          store(kept[3] + at + i, w);
+        }
+        const Float column = static_cast<float>(x + i - core.x) + iota();
+        const Int inside = (column >= 0) & (column < static_cast<float>(core.width));
+        store(work.weights + i, select(inside, mask * influence.slope, Float{}));
+      }
+    });
+    if (y < core.y || y >= core.y + core.height) return;
+    a.add_row({work.weights, work.residual, work.value, work.gx, work.gy}, count, normalized_x(x),
+              static_cast<float>(pass.scale), normalized_y(y));
+  }
+
+  float normalized_x(std::int64_t x) const {
+    return static_cast<float>((static_cast<double>(x) - pass.center_x) * pass.scale);
+  }
+  float normalized_y(std::int64_t y) const {
+    return static_cast<float>((static_cast<double>(y) - pass.center_y) * pass.scale);
+  }
+
+  // Row j of the core of kept[k], filtered by the autocorrelation in both directions.
+  void filter(const Correlation& rho, int k, std::int64_t j, float* room, float* out) const {
+    const float* from = kept[k] + j * row_floats;
+    for (std::int64_t i = 0; i < core.width + 2 * max_lag; i += lanes) {
+      Float v{};
+      for (int lag = -max_lag; lag <= max_lag; ++lag)
+        v += rho.column[lag < 0 ? -lag : lag] * load(from + (lag + max_lag) * row_floats + i);
+      store(room + i, v);
+    }
+    for (std::int64_t i = 0; i < core.width; i += lanes) {
+      Float v{};
+      for (int lag = -max_lag; lag <= max_lag; ++lag)
+        v += rho.row[lag < 0 ? -lag : lag] * load(room + i + lag + max_lag);
+      store(out + i, v);
+    }
+  }
+
+  // B of the core. The polynomials of the coordinates change little over a few pixels and are taken at
+  // one of the two.
+  Moments<D, B> filling(const Correlation& rho) const {
+    Moments<D, B> b;
+    float* filtered[4] = {work.gx, work.gy, work.value, work.weights};
+    for (std::int64_t j = 0; j < core.height; ++j) {
+      for (int k = 0; k < (B ? 4 : 2); ++k) filter(rho, k, j, work.stencil, filtered[k]);
+      const std::int64_t at = (j + max_lag) * row_floats + max_lag;
+      b.add_row(static_cast<int>(core.width), normalized_x(core.x), static_cast<float>(pass.scale),
+                normalized_y(core.y + j), [&](int i) {
+                  const Int inside = iota() < static_cast<float>(core.width - i);
+                  const auto own = [&](int k) {
+                    return select(inside, load(kept[k] + at + i), Float{});
+                  };
+                  const auto other = [&](int k) {
+                    return select(inside, load(filtered[k] + i), Float{});
+                  };
+                  const auto product = [&](int k, int l) {
+                    return 0.5f * (own(k) * other(l) + own(l) * other(k));
+                  };
+                  Products p{};
+                  p.xx = product(0, 0), p.xy = product(0, 1), p.yy = product(1, 1);
+                  if constexpr (B) {
+                    p.xm = product(0, 2), p.ym = product(1, 2);
+                    p.x1 = product(0, 3), p.y1 = product(1, 3);
+                    p.mm = product(2, 2), p.m = product(2, 3), p.one = product(3, 3);
+                  }
+                  return p;
+                });
+    }
+    return b;
+  }
+};
+
+template <int D, bool B>
+void sandwich_tile(const TilePass& pass, const Correlation& rho, const Rect& core,
+                   std::int64_t channel, Workspace& work, Sums& a, Sums& b) {
+  SandwichSink<D, B> sink(pass, core, work);
+  Rect wide;
+  wide.x = std::max<std::int64_t>(core.x - max_lag, 0);
+  wide.y = std::max<std::int64_t>(core.y - max_lag, 0);
+  wide.width = std::min(core.x + core.width + max_lag, pass.reference.width) - wide.x;
+  wide.height = std::min(core.y + core.height + max_lag, pass.reference.height) - wide.y;
+  with_kernel(pass.kernel, [&](auto kernel) {
+    compare<decltype(kernel)>(pass, pass.estimate, Gradients(pass.composition), channel, wide, work,
+                              sink);
+  });
+  sink.a.add_to(a);
+  sink.filling(rho).add_to(b);
+}
+
+void sandwich(const TilePass& pass, const Correlation& rho, std::int64_t row, float* memory, Sums* a,
+              Sums* b) {
+  Workspace work(memory);
+  for (std::int64_t channel = 0; channel < pass.reference.channels; ++channel) {
+    a[channel] = Sums{};
+    b[channel] = Sums{};
+    for (std::int64_t x = 0; x < pass.reference.width; x += core_width) {
+      Rect core{x, row * core_height, core_width, core_height};
+      core.width = std::min(core.width, pass.reference.width - core.x);
+      core.height = std::min(core.height, pass.reference.height - core.y);
+      const auto run = [&](auto degree) {
+        constexpr int D = decltype(degree)::value;
+        if (pass.brightness)
+          sandwich_tile<D, true>(pass, rho, core, channel, work, a[channel], b[channel]);
+        else
+          sandwich_tile<D, false>(pass, rho, core, channel, work, a[channel], b[channel]);
+      };
+      if (pass.degree == 0) run(std::integral_constant<int, 0>{});
+      if (pass.degree == 1) run(std::integral_constant<int, 1>{});
+      if (pass.degree == 2) run(std::integral_constant<int, 2>{});
+    }
+  }
+}
+
+}  // namespace
+
+extern const CovarianceFunctions covariance_table;
+const CovarianceFunctions covariance_table{review, rows_of_sandwich, sandwich};
+
+PHOTALIGN_ISA_END

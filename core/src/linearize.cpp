@@ -1,0 +1,129 @@
+// Residuals and their derivatives, summed over rows of tiles. Compiled once per instruction set.
+//
+// Stages meet in rows of floats: sampling depends on the kernel, weighting on the loss, summing on the
+// degree of the warp. Each is chosen once per row or tile, so that the combinations add up in the binary
+// and do not multiply.
+#include "photalign/moments.hpp"
+#include "photalign/tile_losses.hpp"
+
+PHOTALIGN_ISA_BEGIN
+namespace {
+
+// Sums of one tile and one channel, for the degree and brightness that were asked for.
+struct TileSums : RowSink {
+  Losses losses;
+  explicit TileSums(Losses l) : losses(l) {}
+  virtual void add_to(Sums& sums) const = 0;
+
+ protected:
+  ~TileSums() = default;
+};
+
+template <int D, bool B>
+struct TileMoments final : TileSums {
+  using TileSums::TileSums;
+  Moments<D, B> moments;
+
+  void take(std::int64_t x, std::int64_t y, int count, Workspace& work) override {
+    losses.weigh(x, y, count, work);
+    const TilePass& pass = losses.pass;
+    moments.add_row({work.weights, work.residual, work.value, work.gx, work.gy}, count,
+                    static_cast<float>((static_cast<double>(x) - pass.center_x) * pass.scale),
+                    static_cast<float>(pass.scale),
+                    static_cast<float>((static_cast<double>(y) - pass.center_y) * pass.scale));
+  }
+  void add_to(Sums& sums) const override { moments.add_to(sums); }
+};
+
+template <class Body>
+void with_moments(const TilePass& pass, const Losses& losses, Body&& body) {
+  const auto run = [&](auto moments) { body(moments); };
+  if (pass.degree == 0) {
+    if (pass.brightness) return run(TileMoments<0, true>(losses));
+    return run(TileMoments<0, false>(losses));
+  }
+  if (pass.degree == 1) {
+    if (pass.brightness) return run(TileMoments<1, true>(losses));
+    return run(TileMoments<1, false>(losses));
+  }
+  if (pass.brightness) return run(TileMoments<2, true>(losses));
+  return run(TileMoments<2, false>(losses));
+}
+
+template <class K>
+void linearize_tile(const TilePass& pass, const Rect& tile, std::int64_t index, std::int64_t channel,
+                    Workspace& work, Sums& sums) {
+  float* kept = place_for_losses(pass, index, work);
+  with_moments(pass, {pass, tile, kept}, [&](TileSums& tile_sums) {
+    work.reference_weight = Float{};
+    compare<K>(pass, pass.estimate, Gradients(pass.composition), channel, tile, work, tile_sums);
+    tile_sums.add_to(sums);
+    const double rho = sum(tile_sums.losses.rho);
+    const double valid = sum(tile_sums.losses.weight);
+    const double reference = sum(work.reference_weight);
+    sums.rho += rho;
+    sums.valid += valid;
+    sums.reference += reference;
+
+    compare_losses<K>(pass, tile, index, channel, kept, rho, valid, reference, work, sums);
+  });
+}
+
+void linearize(const TilePass& pass, std::int64_t row_of_tiles, float* memory, Sums* sums) {
+  Workspace work(memory);
+  const std::int64_t channels = pass.reference.channels;
+  for (std::int64_t channel = 0; channel < channels; ++channel) sums[channel] = Sums{};
+  with_kernel(pass.kernel, [&](auto kernel) {
+    using K = decltype(kernel);
+    const std::int64_t columns = pass.columns_of_tiles();
+    for (std::int64_t column = 0; column < columns; ++column)
+      for (std::int64_t channel = 0; channel < channels; ++channel)
+        linearize_tile<K>(pass, tile_at(pass, column, row_of_tiles),
+                          (row_of_tiles * columns + column) * channels + channel, channel, work,
+                          sums[channel]);
+  });
+}
+
+// Copies absolute residuals out, for the estimate of the loss's scale.
+struct ResidualSink final : RowSink {
+  float* out;
+  explicit ResidualSink(float* to) : out(to) {}
+  void take(std::int64_t x, std::int64_t, int count, Workspace& work) override {
+    for (int i = 0; i < count; ++i)
+      out[x + i] = work.weights[i] > 0 ? std::abs(work.residual[i]) : invalid();
+  }
+};
+
+void residual_row(const TilePass& pass, std::int64_t row, float* memory, float* out) {
+  Workspace work(memory);
+  with_kernel(pass.kernel, [&](auto kernel) {
+    using K = decltype(kernel);
+    for (std::int64_t channel = 0; channel < pass.reference.channels; ++channel) {
+      ResidualSink sink(out + channel * pass.reference.width);
+      for (std::int64_t column = 0; column < pass.columns_of_tiles(); ++column) {
+        Rect tile = tile_at(pass, column, 0);
+        tile.y = row;
+        tile.height = 1;
+        compare<K>(pass, pass.estimate, Gradients(), channel, tile, work, sink);
+      }
+    }
+  });
+}
+
+LossValue loss_at(LossKind kind, double threshold, double square) {
+  LossValue value{};
+  with_loss(kind, [&](auto loss) {
+    const auto influence = decltype(loss)::at(square, threshold);
+    value = {influence.rho, influence.weight, influence.slope};
+  });
+  return value;
+}
+
+std::size_t workspace_floats() { return static_cast<std::size_t>(Workspace::floats); }
+
+}  // namespace
+
+extern const LinearizeFunctions linearize_table;
+const LinearizeFunctions linearize_table{workspace_floats, linearize, residual_row, loss_at};
+
+PHOTALIGN_ISA_END

@@ -1,0 +1,203 @@
+#include "photalign/optimize.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+namespace photalign {
+namespace {
+
+constexpr double damping_factor = 10;
+constexpr double least_damping = 1e-7;
+constexpr double most_damping = 1e6;
+constexpr double least_share = 1e-3;    // of a Gauss-Newton step, after halving
+constexpr double rounding = 1e-7;       // of a sum of float32 terms, relative
+constexpr double scale_change = 0.02;   // relative: below this the loss's scale is settled
+constexpr int scale_rounds = 3;
+constexpr double stalled = 100;  // steps that fail are the noise floor up to this many tolerances
+
+bool is_finite(const State& state) {
+  const auto finite = [](double v) { return std::isfinite(v); };
+  return std::all_of(state.warp.begin(), state.warp.end(), finite) &&
+         std::all_of(state.gain.begin(), state.gain.end(), finite) &&
+         std::all_of(state.bias.begin(), state.bias.end(), finite);
+}
+
+// How far the next step goes: Levenberg-Marquardt's damping or, for Gauss-Newton, a share of the step.
+class StepControl {
+ public:
+  explicit StepControl(double damping) : damping_(damping), gauss_newton_(damping == 0) {}
+
+  double damping() const { return damping_; }
+  double share() const { return share_; }
+  void accepted() {
+    damping_ = gauss_newton_ ? 0 : std::max(damping_ / damping_factor, least_damping);
+    share_ = 1;
+  }
+  void rejected() {
+    damping_ *= damping_factor;
+    if (gauss_newton_) share_ /= 2;
+  }
+  bool exhausted() const { return damping_ > most_damping || share_ < least_share; }
+
+ private:
+  double damping_;
+  double share_ = 1;
+  bool gauss_newton_;
+};
+
+class Loop {
+ public:
+  Loop(LevelProblem& problem, State start, const LoopOptions& options, const StepCallback& on_step)
+      : problem_(problem), options_(options), on_step_(on_step), state_(std::move(start)) {}
+
+  LoopResult run() {
+    const Status status = iterate();
+    return {status, state_, scale_, steps_};
+  }
+
+ private:
+  bool robust() const { return problem_.pass().loss != LossKind::squared; }
+  bool estimates_scale() const { return robust() && options_.loss_scale == 0; }
+
+  void update_scale() {
+    scale_ = options_.loss_scale > 0 ? options_.loss_scale : residual_scale(problem_, state_);
+    problem_.set_threshold(options_.tuning * scale_);
+  }
+
+  void begin() {
+    if (problem_.has_brightness()) {
+      // Contrast and mean first, without the loss: a wrong gain would look like outliers everywhere.
+      const LossKind loss = problem_.pass().loss;
+      problem_.set_loss(LossKind::squared);
+      match_contrast(problem_.evaluate(state_), state_);
+      problem_.set_loss(loss);
+    }
+    if (robust()) update_scale();
+    here_ = problem_.evaluate(state_);
+  }
+
+  // True if the loss's scale had still to be corrected, so that the loop must go on.
+  bool rescaled() {
+    if (!estimates_scale() || ++rounds_ > scale_rounds) return false;
+    const double before = scale_;
+    update_scale();
+    if (std::abs(scale_ - before) <= scale_change * before) return false;
+    here_ = problem_.evaluate(state_);
+    return true;
+  }
+
+  void report(double motion, double damping, bool accepted) {
+    if (!on_step_) return;
+    on_step_({options_.level, steps_, here_.mean_loss() / 2, motion, damping, here_.overlap(), scale_,
+              accepted});
+  }
+
+  void renormalize() {
+    if (options_.brightness == Brightness::normalized) match_contrast(here_, state_);
+  }
+
+  Status iterate() {
+    begin();
+    StepControl control(options_.damping);
+    double first_motion = 0;  // of the least damped step from here
+    bool fresh = true;
+    while (steps_ < options_.max_steps) {
+      if (!std::isfinite(here_.total.rho)) return Status::nonfinite;
+      if (!(here_.overlap() >= options_.min_overlap)) return Status::too_little_overlap;
+      const NormalEquations equations(problem_.model(), problem_.has_brightness(), here_.channels);
+      std::vector<double> step = equations.solve(control.damping());
+      if (step.empty()) return Status::too_little_texture;
+      for (double& v : step) v *= control.share();
+      const State candidate = problem_.stepped(state_, step);
+      ++steps_;
+      const double damping = control.damping();
+      const double motion =
+          is_finite(candidate) ? problem_.motion(state_.warp, candidate.warp) : HUGE_VAL;
+      if (fresh) first_motion = motion;
+      if (motion < options_.step_tol) {
+        state_ = candidate;
+        report(motion, damping, true);
+        if (rescaled()) {
+          fresh = true;
+          continue;
+        }
+        return first_motion < stalled * options_.step_tol ? Status::converged : Status::no_descent;
+      }
+      bool accepted = false;
+      if (std::isfinite(motion)) {
+        Evaluation there = problem_.evaluate(candidate, &state_, &here_);
+        accepted = there.overlap() >= options_.min_overlap && there.total.both > 0 &&
+                   there.total.both_rho <= there.total.both_rho_previous * (1 + rounding);
+        if (accepted) {
+          state_ = candidate;
+          here_ = std::move(there);
+          renormalize();
+        }
+      }
+      report(motion, damping, accepted);
+      fresh = accepted;
+      if (accepted) {
+        control.accepted();
+      } else {
+        control.rejected();
+        if (control.exhausted()) {
+          if (rescaled()) {
+            control = StepControl(options_.damping);
+            fresh = true;
+            continue;
+          }
+          return first_motion < stalled * options_.step_tol ? Status::converged : Status::no_descent;
+        }
+      }
+    }
+    return Status::step_limit;
+  }
+
+  LevelProblem& problem_;
+  const LoopOptions& options_;
+  const StepCallback& on_step_;
+  State state_;
+  Evaluation here_;
+  double scale_ = 0;
+  int steps_ = 0;
+  int rounds_ = 0;
+};
+
+}  // namespace
+
+LoopResult optimize(LevelProblem& problem, State start, const LoopOptions& options,
+                    const StepCallback& on_step) {
+  return Loop(problem, std::move(start), options, on_step).run();
+}
+
+void match_contrast(const Evaluation& at, State& state) {
+  for (std::size_t c = 0; c < at.channels.size(); ++c) {
+    const Sums& s = at.channels[c];
+    if (!(s.w > 0)) continue;
+    const double g = state.gain[c];
+    const double mean_m = s.wm / s.w, mean_r = s.wr / s.w;
+    const double var_m = s.wmm / s.w - mean_m * mean_m;
+    const double var_r = s.wrr / s.w - mean_r * mean_r;
+    const double cov = s.wmr / s.w - mean_m * mean_r;
+    // reference = g m + b - r
+    const double var_reference = g * g * var_m - 2 * g * cov + var_r;
+    const double mean_reference = g * mean_m + state.bias[c] - mean_r;
+    const double ratio = std::sqrt(var_reference / var_m);
+    if (!std::isfinite(ratio) || ratio <= 0) continue;
+    state.gain[c] = ratio;
+    state.bias[c] = mean_reference - ratio * mean_m;
+  }
+}
+
+double residual_scale(LevelProblem& problem, const State& state) {
+  constexpr std::int64_t wanted = 20000;
+  std::vector<float> residuals = problem.residuals(state, wanted);
+  const DType dtype = problem.pass().reference.dtype;
+  const double floor = dtype == DType::u8 || dtype == DType::u16 ? 0.1 : 1e-30;
+  if (residuals.empty()) return floor;
+  const auto middle = residuals.begin() + static_cast<std::ptrdiff_t>(residuals.size() / 2);
+  std::nth_element(residuals.begin(), middle, residuals.end());
+  return std::max(1.4826 * static_cast<double>(*middle), floor);
+}
+
+}  // namespace photalign

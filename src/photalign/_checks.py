@@ -1,0 +1,265 @@
+"""Reading what users hand in: every message about arrays and choices is written here."""
+
+from __future__ import annotations
+
+import operator
+import os
+from collections.abc import Collection
+from difflib import get_close_matches
+from typing import Any, SupportsIndex
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+# What the core reads as it is stored, and what it is told of everything else: the
+# smallest type of these that holds the numbers exactly.
+_NATIVE = {np.dtype(t): np.dtype(t) for t in ("u1", "u2", "f4", "f8")}
+_HOLDER = {
+    np.dtype(stored): np.dtype(holder)
+    for stored, holder in {
+        "i1": "f4",
+        "i2": "f4",
+        "f2": "f4",
+        "u4": "f8",
+        "i4": "f8",
+        "u8": "f8",
+        "i8": "f8",
+    }.items()
+}
+
+
+def as_image(image: ArrayLike, name: str = "image") -> NDArray[Any]:
+    """Read an image as rows, columns and channels, without a copy where possible.
+
+    Parameters
+    ----------
+    image : array_like, shape (H, W) or (H, W, C)
+        Of real numbers, in any memory layout.
+    name : str
+        The argument that an error speaks of.
+
+    Returns
+    -------
+    ndarray, shape (H, W, C), uint8, uint16, float32 or float64
+        A view, unless the type of the numbers had to be changed: to the smallest of
+        these four that holds them exactly.
+
+    Raises
+    ------
+    TypeError
+        If the elements are not real numbers.
+    ValueError
+        If the shape is not that of an image with at least one pixel, or an integer is
+        too large for float64.
+    """
+    array = np.asarray(image)
+    if array.ndim not in (2, 3):
+        raise ValueError(
+            f"{name}: expected shape (rows, columns) or (rows, columns, channels), "
+            f"got {array.shape}"
+        )
+    if array.size == 0:
+        raise ValueError(
+            f"{name}: expected at least one pixel and channel, got shape {array.shape}"
+        )
+    native = _as_native(array, name)
+    return native if native.ndim == 3 else native[:, :, np.newaxis]
+
+
+def _as_native(array: NDArray[Any], name: str) -> NDArray[Any]:
+    if array.dtype in _NATIVE and array.flags.aligned:
+        return array
+    if array.dtype == np.bool_:
+        return array.view(np.uint8)
+    # dtypes of both byte orders, aligned or not, compare equal to the native one here.
+    dtype = array.dtype.newbyteorder("=")
+    if dtype in _NATIVE:
+        return array.astype(dtype)
+    holder = _HOLDER.get(dtype)
+    if holder is None:
+        raise TypeError(
+            f"{name}: expected real numbers of at most 64 bits, got dtype {array.dtype}"
+        )
+    converted = array.astype(holder)
+    if dtype.kind in "iu" and dtype.itemsize == 8 and (converted != array).any():
+        raise ValueError(
+            f"{name}: expected integers that float64 holds exactly (up to 2**53), "
+            f"got a larger one"
+        )
+    return converted
+
+
+def as_points(points: ArrayLike, name: str = "points") -> NDArray[np.float64]:
+    """Read points (x, y) as float64.
+
+    Parameters
+    ----------
+    points : array_like, shape (..., 2)
+        Of real numbers; NaN and infinity are allowed.
+    name : str
+        The argument that an error speaks of.
+
+    Returns
+    -------
+    ndarray, shape (..., 2), float64
+        The array itself if it is one of float64.
+
+    Raises
+    ------
+    TypeError
+        If the elements are not real numbers.
+    ValueError
+        If the last axis is not of length 2.
+    """
+    array = np.asarray(points)
+    if array.dtype != np.float64:
+        if array.dtype.kind not in "iuf":
+            raise TypeError(f"{name}: expected real numbers, got dtype {array.dtype}")
+        array = array.astype(np.float64)
+    if array.ndim == 0 or array.shape[-1] != 2:
+        hint = f"; pass {name}.T" if array.ndim == 2 and len(array) == 2 else ""
+        raise ValueError(f"{name}: expected shape (..., 2), got {array.shape}{hint}")
+    return array
+
+
+def as_mask(
+    mask: ArrayLike, shape: tuple[int, int], name: str = "mask"
+) -> NDArray[np.uint8] | NDArray[np.float32]:
+    """Read a mask: True, or a weight above 0, means that the pixel is used.
+
+    Parameters
+    ----------
+    mask : array_like, shape (H, W)
+        Booleans, integers (0 or not) or weights.
+    shape : (int, int)
+        Rows and columns of the image that it belongs to.
+    name : str
+        The argument that an error speaks of.
+
+    Returns
+    -------
+    ndarray, shape (H, W)
+        Booleans and integers as uint8, in which only 0 means False; weights as
+        C-contiguous float32.
+
+    Raises
+    ------
+    TypeError
+        If the elements are not real numbers.
+    ValueError
+        If the shape is another, or a weight is negative or not finite.
+    """
+    array = np.asarray(mask)
+    if array.shape != tuple(shape):
+        raise ValueError(
+            f"{name}: expected shape {tuple(shape)}, that of its image, "
+            f"got {array.shape}"
+        )
+    if array.dtype == np.uint8:
+        return array
+    if array.dtype.kind in "bui":
+        return (array.astype(np.bool_, copy=False)).view(np.uint8)
+    if array.dtype.kind != "f":
+        raise TypeError(
+            f"{name}: expected booleans, integers or weights, got dtype {array.dtype}"
+        )
+    weights = np.ascontiguousarray(array, dtype=np.float32)
+    if not (np.isfinite(weights).all() and weights.min(initial=0) >= 0):
+        raise ValueError(
+            f"{name}: expected finite weights of 0 or more, "
+            f"got values from {array.min()} to {array.max()}"
+        )
+    return weights
+
+
+def choice(value: str, known: Collection[str], name: str) -> str:
+    """Read one of a closed set of names.
+
+    Parameters
+    ----------
+    value : str
+        What the user wrote.
+    known : collection of str
+        The names there are.
+    name : str
+        The argument that an error speaks of.
+
+    Returns
+    -------
+    str
+        The same name.
+
+    Raises
+    ------
+    ValueError
+        If there is no such name; the message lists those there are.
+
+    Examples
+    --------
+    >>> from photalign._checks import choice
+    >>> choice("miror", ["mirror", "nearest"], "boundary")
+    Traceback (most recent call last):
+    ...
+    ValueError: boundary: expected one of mirror, nearest, got 'miror'; did you mean
+    'mirror'?
+    """
+    if isinstance(value, str) and value in known:
+        return value
+    near = get_close_matches(str(value).lower(), known, n=1)
+    raise ValueError(
+        f"{name}: expected one of {', '.join(known)}, got {value!r}"
+        + (f"; did you mean {near[0]!r}?" if near else "")
+    )
+
+
+def thread_count(threads: int | None, name: str = "threads") -> int:
+    """Read a number of threads.
+
+    Parameters
+    ----------
+    threads : int or None
+        None means the environment variable PHOTALIGN_THREADS if it is set, else the
+        number of processors that this process may use.
+    name : str
+        The argument that an error speaks of.
+
+    Returns
+    -------
+    int
+        1 or more.
+
+    Raises
+    ------
+    TypeError
+        If it is not an integer.
+    ValueError
+        If it is less than 1, or PHOTALIGN_THREADS is not such a number.
+    """
+    if threads is None:
+        setting = os.environ.get("PHOTALIGN_THREADS", "")
+        if not setting:
+            return _usable_processors()
+        if not (setting.isascii() and setting.isdecimal() and int(setting) > 0):
+            raise ValueError(
+                f"PHOTALIGN_THREADS: expected a number of 1 or more, got {setting!r}"
+            )
+        return int(setting)
+    count = _as_integer(threads, name)
+    if count < 1:
+        raise ValueError(f"{name}: expected 1 or more, got {count}")
+    return count
+
+
+def _as_integer(value: SupportsIndex, name: str) -> int:
+    if not isinstance(value, bool):
+        try:
+            return operator.index(value)
+        except TypeError:
+            pass
+    raise TypeError(f"{name}: expected an integer, got {value!r}")
+
+
+def _usable_processors() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

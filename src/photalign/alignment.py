@@ -1,0 +1,305 @@
+"""Align two images."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import numpy as np
+
+from photalign import _core
+from photalign._checks import as_image, as_mask, choice, thread_count
+from photalign._covariance import corner_std, params_covariance
+from photalign._types import Array, ArrayLike
+from photalign.brightness import Brightness, as_brightness
+from photalign.kernels import ALIGNMENT_KERNELS
+from photalign.losses import Loss, as_loss
+from photalign.pyramids import Pyramid
+from photalign.results import STATUS_OF_CORE, Alignment, Status, Step
+from photalign.sampling import spline_coefficients
+from photalign.solvers import LevenbergMarquardt, Solver
+from photalign.warps import WARPS, Warp, as_warp
+from photalign.warps.names import warp_class
+
+__all__ = ["align"]
+
+METHODS = ("forward", "inverse", "esm")
+
+# Below this many pixels a second thread costs more than it brings.
+_PIXELS_PER_THREAD = 100_000
+
+
+def align(
+    reference: ArrayLike,
+    moving: ArrayLike,
+    warp: str | type[Warp] = "affine",
+    *,
+    init: ArrayLike | Warp | None = None,
+    method: str = "auto",
+    kernel: str = "auto",
+    loss: str | Loss = "squared",
+    brightness: str | Brightness = "none",
+    solver: Solver | None = None,
+    pyramid: Pyramid | None = None,
+    reference_mask: ArrayLike | None = None,
+    moving_mask: ArrayLike | None = None,
+    min_overlap: float = 0.25,
+    threads: int | None = None,
+    progress: Callable[[Step], None] | None = None,
+) -> Alignment:
+    """Find the warp under which the moving image agrees with the reference.
+
+    Minimizes the loss of ``gain * moving(warp(x)) + bias - reference(x)`` over
+    the pixels x of the reference, from coarse to fine. Pixels that are NaN,
+    masked or outside weigh nothing, nor do samples whose footprint touches one.
+
+    Parameters
+    ----------
+    reference, moving : array_like, shape (H, W) or (H, W, C), any real dtype
+        The images; sizes may differ, channel counts may not. Never rescaled.
+    warp : str or class
+        "translation", "euclidean", "similarity", "affine" or "homography".
+    init : Warp or array_like, shape (3, 3) or (2, 3), optional
+        The start, reference to moving, px. The identity by default.
+    method : {"auto", "forward", "inverse", "esm"}
+        Whose gradient the step is computed from: the moving image's, the
+        reference's, or the mean of both. "auto" is ESM on the coarse levels and
+        inverse on the finest, which has the least bias under noise.
+    kernel : str
+        Kernel of the finest level: "auto", "linear", "catmull_rom", "bspline3",
+        "bspline3_direct", "bspline5" or "bspline5_direct". "auto" is
+        "bspline5_direct"; the coarse levels are always linear.
+    loss : str or Loss
+        "squared", "huber", "cauchy", "tukey", "geman_mcclure", or "robust" for
+        occlusions.
+    brightness : str or Brightness
+        "none", "gain_bias" (per channel) or "normalized" correlation.
+    solver : LevenbergMarquardt or GaussNewton, optional
+        Limits of the loop.
+    pyramid : Pyramid, optional
+        Levels, automatic by default.
+    reference_mask, moving_mask : array_like, shape (H, W), bool or float, optional
+        Pixels to use, or weights; 0 and False mean that a pixel is invalid.
+    min_overlap : float
+        Least share of the reference's valid pixels that must be valid in the
+        moving image, 0 to 1.
+    threads : int, optional
+        By default ``PHOTALIGN_THREADS`` or the CPUs that the process may use, and
+        one for small images. The result is the same bit for bit.
+    progress : callable, optional
+        Called with every `Step` as it happens.
+
+    Returns
+    -------
+    Alignment
+        With a status instead of an exception where the images cannot be
+        aligned; never worse than the start.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If an argument is not as described.
+
+    References
+    ----------
+    .. [1] S. Baker and I. Matthews, "Lucas-Kanade 20 years on: a unifying
+       framework", IJCV 56(3), 2004.
+    .. [2] S. Benhimane and E. Malis, "Real-time image-based tracking of planes
+       using efficient second-order minimization", IROS 2004.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import photalign as pa
+    >>> y, x = np.mgrid[0:120, 0:160]
+    >>> def scene(x, y):
+    ...     return 100 + 50 * np.sin(0.2 * x) * np.cos(0.15 * y) + 0.2 * x
+    >>> result = pa.align(scene(x, y), scene(x - 2.5, y + 1.25), "translation")
+    >>> result.ok, result.warp.params.round(2)
+    (True, array([ 2.5 , -1.25]))
+    """
+    started = time.perf_counter()
+    reference = np.asanyarray(reference)
+    moving = np.asanyarray(moving)
+    views = as_image(reference, "reference"), as_image(moving, "moving")
+    _check_images(*views)
+    masks = (
+        _as_weight(reference_mask, views[0], "reference"),
+        _as_weight(moving_mask, views[1], "moving"),
+    )
+    cls = warp_class(warp)
+    start = cls.identity() if init is None else cls(as_warp(init, cls).matrix)
+    robustness = as_loss(loss)
+    model = as_brightness(brightness)
+    kernel = _chosen_kernel(kernel)
+    fine, coarse = _compositions(method, kernel)
+    solver = _checked(solver, LevenbergMarquardt(), Solver, "solver")
+    pyramid = _checked(pyramid, Pyramid(), Pyramid, "pyramid")
+    levels = pyramid.levels_for(*(view.shape for view in views))
+    if not 0 < min_overlap <= 1:
+        raise ValueError(f"min_overlap: expected a share in (0, 1], got {min_overlap!r}")
+    if progress is not None and not callable(progress):
+        raise TypeError(f"progress: expected a callable, got {progress!r}")
+    workers = thread_count(threads)
+    if threads is None:
+        workers = max(1, min(workers, views[0].size // _PIXELS_PER_THREAD))
+
+    code, prefiltered = ALIGNMENT_KERNELS[kernel]
+    coefficients: tuple[Array | None, Array | None] = (None, None)
+    if prefiltered:
+        coefficients = (
+            spline_coefficients(views[0], masks[0], code, workers),
+            spline_coefficients(views[1], masks[1], code, workers),
+        )
+    trace: list[Step] = []
+    found = _core.align(
+        *views,
+        *masks,
+        *coefficients,
+        np.ascontiguousarray(start.matrix),
+        list(WARPS).index(cls.name),
+        code,
+        METHODS.index(fine),
+        METHODS.index(coarse),
+        model.code,
+        robustness.code,
+        robustness.scale or 0.0,
+        robustness.tuning,
+        levels,
+        solver.max_steps,
+        solver.step_tol,
+        solver.damping if isinstance(solver, LevenbergMarquardt) else 0.0,
+        min_overlap,
+        workers,
+        _recorder(trace, progress),
+    )
+    estimate, status = _outcome(cls, found, start)
+    covariance = params_covariance(estimate, found["covariance"], found["derivatives"])
+    return Alignment(
+        warp=estimate,
+        status=status,
+        covariance=covariance,
+        corner_std=corner_std(estimate, covariance, views[0].shape),
+        cost=found["cost"],
+        rms=found["rms"],
+        correlation=found["correlation"],
+        overlap=found["overlap"],
+        iterations=found["iterations"],
+        brightness=model(gain=found["gain"], bias=found["bias"]),
+        trace=tuple(trace),
+        initial=start,
+        method=fine,
+        kernel=kernel,
+        loss=robustness.name,
+        scale=found["scale"],
+        levels=levels,
+        seconds=time.perf_counter() - started,
+        reference=reference,
+        moving=moving,
+        reference_mask=None if reference_mask is None else np.asarray(reference_mask),
+        moving_mask=None if moving_mask is None else np.asarray(moving_mask),
+    )
+
+
+def _check_images(reference: Array, moving: Array) -> None:
+    """Refuse pairs that no warp can align, views of shape (H, W, C)."""
+    for name, image in (("reference", reference), ("moving", moving)):
+        height, width = image.shape[:2]
+        if height < 2 or width < 2:
+            raise ValueError(
+                f"{name}: expected at least 2 x 2 pixels, got {width} x {height}"
+            )
+    if reference.shape[2] != moving.shape[2]:
+        raise ValueError(
+            f"moving: expected {reference.shape[2]} channels like reference, "
+            f"got {moving.shape[2]}"
+        )
+
+
+def _as_weight(mask: ArrayLike | None, image: Array, name: str) -> Array | None:
+    """Return the weights of an image's pixels; refuse an image with none to use."""
+    weight = None
+    if mask is not None:
+        weight = as_mask(mask, image.shape[:2], f"{name}_mask")
+        if not weight.any():
+            raise ValueError(
+                f"{name}_mask: expected pixels to use (True or > 0), got none"
+            )
+    if image.dtype.kind == "f" and not _any_finite(image):
+        raise ValueError(f"{name}: expected finite pixels, got none")
+    return None if weight is None else weight[..., np.newaxis]
+
+
+def _any_finite(image: Array) -> bool:
+    # A row usually answers; only an image without a finite pixel is read whole.
+    return any(np.isfinite(row).any() for row in image)
+
+
+_T = TypeVar("_T")
+
+
+def _checked(value: _T | None, default: _T, cls: type[_T], name: str) -> _T:
+    if value is None:
+        return default
+    if not isinstance(value, cls):
+        raise TypeError(f"{name}: expected {default!r} or the like, got {value!r}")
+    return value
+
+
+def _chosen_kernel(kernel: str) -> str:
+    known = choice(kernel, ["auto", *ALIGNMENT_KERNELS], "kernel")
+    return "bspline5_direct" if known == "auto" else known
+
+
+def _compositions(method: str, kernel: str) -> tuple[str, str]:
+    """Return the compositions of the finest level and of the coarser ones.
+
+    ESM has the wider basin. On the finest level the reference's gradient, whose
+    noise is not that of the sample, has the least bias; with the linear kernel,
+    which does not smooth the noise, the mean of both gradients has.
+    """
+    known = choice(method, ["auto", *METHODS], "method")
+    if known != "auto":
+        return known, known
+    return ("esm" if kernel == "linear" else "inverse"), "esm"
+
+
+def _recorder(
+    trace: list[Step], progress: Callable[[Step], None] | None
+) -> Callable[..., None]:
+    def record(
+        level: int,
+        iteration: int,
+        cost: float,
+        motion: float,
+        damping: float,
+        overlap: float,
+        scale: float,
+        accepted: bool,
+    ) -> None:
+        step = Step(
+            level=level,
+            iteration=iteration,
+            cost=cost,
+            motion=motion,
+            damping=damping,
+            overlap=overlap,
+            scale=scale,
+            accepted=accepted,
+        )
+        trace.append(step)
+        if progress is not None:
+            progress(step)
+
+    return record
+
+
+def _outcome(
+    cls: type[Warp], found: dict[str, Any], start: Warp
+) -> tuple[Warp, Status]:
+    """Return the warp and how it ended; a matrix that is no warp is a failure."""
+    try:
+        return cls(found["matrix"]), STATUS_OF_CORE[found["status"]]
+    except ValueError:
+        return start, Status.NONFINITE

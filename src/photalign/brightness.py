@@ -1,0 +1,83 @@
+"""Brightness models: how the values of the two images may differ.
+
+The residual is ``gain * moving(warp(x)) + bias - reference(x)``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+import numpy as np
+
+from photalign._checks import choice
+from photalign._types import FloatArray
+
+__all__ = ["BRIGHTNESS", "Brightness", "GainBias", "Normalized", "Plain"]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Brightness:
+    """What all brightness models share; use one of the subclasses.
+
+    Attributes
+    ----------
+    gain : ndarray, shape (C,), float64
+        Factor on the moving image, per channel.
+    bias : ndarray, shape (C,), float64
+        Added to the moving image, per channel, in grey levels.
+    """
+
+    gain: FloatArray = field(default_factory=lambda: np.ones(1))
+    bias: FloatArray = field(default_factory=lambda: np.zeros(1))
+
+    name: ClassVar[str]
+    code: ClassVar[int]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Plain(Brightness):
+    """The images have the same brightness: gain 1, bias 0."""
+
+    name: ClassVar[str] = "none"
+    code: ClassVar[int] = 0
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class GainBias(Brightness):
+    """A gain and a bias per channel, solved together with the warp."""
+
+    name: ClassVar[str] = "gain_bias"
+    code: ClassVar[int] = 1
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Normalized(Brightness):
+    """Zero-mean normalized correlation, per channel.
+
+    Gain and bias give the moving image the mean and the contrast of the
+    reference at every step, and the step is the one of the normalized
+    residual's true gradient (Evangelidis and Psarakis, 2008, eq. 9): changes
+    that a gain or a bias can make are projected out of it.
+    """
+
+    name: ClassVar[str] = "normalized"
+    code: ClassVar[int] = 2
+
+
+BRIGHTNESS: dict[str, type[Brightness]] = {
+    cls.name: cls for cls in (Plain, GainBias, Normalized)
+}
+
+
+def as_brightness(brightness: str | Brightness) -> type[Brightness]:
+    """Return the class of a brightness model given by name or as a value.
+
+    Raises
+    ------
+    ValueError
+        If there is no brightness model of that name.
+    """
+    if isinstance(brightness, Brightness):
+        return type(brightness)
+    return BRIGHTNESS[choice(brightness, list(BRIGHTNESS), "brightness")]

@@ -1,0 +1,1 @@
+"""Figures of the report: pure functions from arrays to SVG or to picture addresses."""

@@ -1,0 +1,270 @@
+"""What an alignment returns: the warp, how it ended, and how sure it is."""
+
+from __future__ import annotations
+
+import enum
+import json
+from dataclasses import dataclass, field
+from os import PathLike
+from typing import Any
+
+import numpy as np
+
+from photalign._types import Array, FloatArray
+from photalign.brightness import Brightness
+from photalign.warps import Warp
+
+__all__ = ["Alignment", "AlignmentError", "Status", "Step"]
+
+
+class Status(enum.Enum):
+    """How an alignment ended; the value of a member is a sentence."""
+
+    CONVERGED = "The steps became smaller than the tolerance."
+    STEP_LIMIT = (
+        "The limit of steps was reached first; raise max_steps, or start closer."
+    )
+    TOO_LITTLE_TEXTURE = (
+        "The images do not determine the warp: they are flat or vary in one direction "
+        "only; use a warp with fewer parameters or a larger area."
+    )
+    TOO_LITTLE_OVERLAP = (
+        "Too few pixels of the reference are valid in the moving image; start closer, "
+        "check the masks, or lower min_overlap."
+    )
+    NO_DESCENT = (
+        "No step lowered the cost any more, though it asked for a large motion; start "
+        "closer, or try another method, loss or brightness model."
+    )
+    NO_MATCH = (
+        "The images do not correlate under the warp that was found; check that they "
+        "show the same scene, start closer, or try another brightness model."
+    )
+    NONFINITE = "The cost is not a finite number; check the images and the start."
+
+
+# The order of the core's enumeration.
+STATUS_OF_CORE = (
+    Status.CONVERGED,
+    Status.STEP_LIMIT,
+    Status.TOO_LITTLE_TEXTURE,
+    Status.TOO_LITTLE_OVERLAP,
+    Status.NO_DESCENT,
+    Status.NO_MATCH,
+    Status.NONFINITE,
+)
+
+
+class AlignmentError(RuntimeError):
+    """Raised by `Alignment.raise_if_failed`.
+
+    Attributes
+    ----------
+    result : Alignment
+        The alignment that failed.
+    """
+
+    def __init__(self, result: Alignment) -> None:
+        super().__init__(f"{result.status.name}: {result.status.value}")
+        self.result = result
+
+
+@dataclass(frozen=True, kw_only=True)
+class Step:
+    """One step of the optimizer.
+
+    Attributes
+    ----------
+    level : int
+        Level of the pyramid, 0 for full resolution.
+    iteration : int
+        Number of the step on its level, from 1.
+    cost : float
+        Mean of rho / 2 over the valid pixels of the level, after the step if it
+        was accepted, in grey levels squared.
+    motion : float
+        Largest motion of a corner of the reference, px at full resolution.
+    damping : float
+        Damping of the step, relative to the Hessian's diagonal.
+    overlap : float
+        Share of the reference's valid pixels that are valid in the moving image.
+    accepted : bool
+        Whether the step was taken.
+    scale : float
+        Scale of the loss, in grey levels; 0 for the squared loss.
+    """
+
+    level: int
+    iteration: int
+    cost: float
+    motion: float
+    damping: float
+    overlap: float
+    accepted: bool
+    scale: float
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Alignment:
+    """The result of `photalign.align`.
+
+    Attributes
+    ----------
+    warp : Warp
+        Maps points of the reference to points of the moving image.
+    status : Status
+        How the alignment ended.
+    covariance : ndarray, shape (P, P), float64
+        Of ``warp.params``, brightness marginalized; NaN if it cannot be had.
+    corner_std : ndarray, shape (4, 2), float64
+        Standard deviation in x and y of the mapped corners (0, 0), (W - 1, 0),
+        (W - 1, H - 1), (0, H - 1) of the reference, px.
+    cost : float
+        Half the sum of rho over the valid pixels, in grey levels squared.
+    rms : float
+        Root mean square of the residuals, in grey levels.
+    correlation : float
+        Zero-mean normalized correlation of the overlapping pixels, -1 to 1.
+    overlap : float
+        Share of the reference's valid pixels that are valid in the moving image.
+    iterations : int
+        Steps on all levels.
+    brightness : Brightness
+        The brightness model with its gain and bias.
+    trace : tuple of Step
+        Every step, from the coarsest level to the finest.
+    initial : Warp
+        The start.
+    method, kernel, loss : str
+        What was used on the finest level.
+    scale : float
+        Scale of the loss, in grey levels; 0 for the squared loss.
+    levels : int
+        Levels of the pyramid.
+    seconds : float
+        Time that the call took, s.
+    reference, moving : ndarray
+        The images as they were given.
+    reference_mask, moving_mask : ndarray or None
+        The masks as they were given.
+    """
+
+    warp: Warp
+    status: Status
+    covariance: FloatArray
+    corner_std: FloatArray
+    cost: float
+    rms: float
+    correlation: float
+    overlap: float
+    iterations: int
+    brightness: Brightness
+    trace: tuple[Step, ...] = field(repr=False)
+    initial: Warp = field(repr=False)
+    method: str
+    kernel: str
+    loss: str
+    scale: float
+    levels: int
+    seconds: float
+    reference: Array = field(repr=False)
+    moving: Array = field(repr=False)
+    reference_mask: Array | None = field(default=None, repr=False)
+    moving_mask: Array | None = field(default=None, repr=False)
+
+    def __repr__(self) -> str:
+        """One line: how it ended, the warp, and how sure it is."""
+        std = np.max(self.corner_std)
+        sure = f"corners within {std:.2g} px" if np.isfinite(std) else "uncertain"
+        return (
+            f"Alignment({self.status.name}, {self.warp!r}, {sure}, "
+            f"correlation={self.correlation:.4f}, overlap={self.overlap:.0%})"
+        )
+
+    @property
+    def ok(self) -> bool:
+        """Whether the alignment converged."""
+        return self.status is Status.CONVERGED
+
+    def raise_if_failed(self) -> Alignment:
+        """Return the alignment itself if it is `ok`.
+
+        Raises
+        ------
+        AlignmentError
+            If it is not; the error carries the result.
+        """
+        if not self.ok:
+            raise AlignmentError(self)
+        return self
+
+    def report(self, path: str | PathLike[str], *, truth: Warp | None = None) -> None:
+        """Write one self-contained HTML page about this alignment.
+
+        Parameters
+        ----------
+        path : str or path
+            The file to write; replaced only by a complete new one.
+        truth : Warp, optional
+            The true warp, to be shown beside the estimate.
+
+        Raises
+        ------
+        OSError
+            If the file cannot be written.
+        """
+        from photalign.report import write_report
+
+        write_report(self, path, truth=truth)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the result without the images, ready for JSON.
+
+        Returns
+        -------
+        dict
+            With a "schema" entry, "photalign.alignment/1". Numbers that are not
+            finite are None.
+        """
+        return {
+            "schema": "photalign.alignment/1",
+            "status": self.status.name,
+            "message": self.status.value,
+            "ok": self.ok,
+            "warp": self.warp.to_dict(),
+            "params": _numbers(self.warp.params),
+            "param_names": list(self.warp.param_names),
+            "covariance": _numbers(self.covariance),
+            "corner_std": _numbers(self.corner_std),
+            "cost": _numbers(self.cost),
+            "rms": _numbers(self.rms),
+            "correlation": _numbers(self.correlation),
+            "overlap": _numbers(self.overlap),
+            "iterations": self.iterations,
+            "brightness": {
+                "model": self.brightness.name,
+                "gain": _numbers(self.brightness.gain),
+                "bias": _numbers(self.brightness.bias),
+            },
+            "method": self.method,
+            "kernel": self.kernel,
+            "loss": self.loss,
+            "scale": _numbers(self.scale),
+            "levels": self.levels,
+            "seconds": self.seconds,
+            "initial": self.initial.to_dict(),
+            "reference_shape": list(self.reference.shape),
+            "moving_shape": list(self.moving.shape),
+        }
+
+    def to_json(self) -> str:
+        """Return `to_dict` as JSON text."""
+        return json.dumps(self.to_dict(), indent=2, allow_nan=False)
+
+
+def _numbers(value: Any) -> Any:
+    """Lists and floats of anything numeric, None for what JSON cannot hold."""
+    array = np.asarray(value, dtype=np.float64)
+    if array.ndim:
+        return [_numbers(item) for item in array]
+    return float(array) if np.isfinite(array) else None

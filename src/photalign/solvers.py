@@ -1,0 +1,73 @@
+"""Solvers: how far a step goes, and when to stop."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+__all__ = ["GaussNewton", "LevenbergMarquardt", "Solver"]
+
+
+def _check_positive(name: str, value: float) -> None:
+    if not 0 < value < float("inf"):
+        raise ValueError(f"{name}: expected a positive finite number, got {value!r}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Solver:
+    """What both solvers share; use one of the subclasses.
+
+    Parameters
+    ----------
+    max_steps : int
+        Steps per pyramid level: the loop stops when ``steps >= max_steps``.
+    step_tol : float
+        The loop has converged when ``motion < step_tol``, where motion is the
+        largest distance that a step moves a corner of the reference, in pixels
+        at full resolution.
+
+    Raises
+    ------
+    ValueError
+        If `max_steps` is not a positive integer or `step_tol` not a positive
+        finite number.
+    """
+
+    max_steps: int = 50
+    step_tol: float = 1e-3
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.max_steps, int) or self.max_steps < 1:
+            raise ValueError(
+                f"max_steps: expected a positive integer, got {self.max_steps!r}"
+            )
+        _check_positive("step_tol", self.step_tol)
+
+
+@dataclass(frozen=True, kw_only=True)
+class GaussNewton(Solver):
+    """Full steps, halved as long as they raise the cost."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LevenbergMarquardt(Solver):
+    """Steps damped by a share of the Hessian's diagonal (Marquardt, 1963).
+
+    Parameters
+    ----------
+    max_steps, step_tol
+        As for `Solver`.
+    damping : float
+        The first damping, relative to the diagonal; a step that succeeds
+        divides it by 10, one that fails multiplies it by 10.
+
+    Raises
+    ------
+    ValueError
+        If a parameter is not positive and finite.
+    """
+
+    damping: float = 1e-4
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _check_positive("damping", self.damping)

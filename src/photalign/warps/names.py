@@ -1,0 +1,81 @@
+"""The warps by name."""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+
+from numpy.typing import ArrayLike
+
+from photalign.warps.affine import Affine
+from photalign.warps.base import Warp
+from photalign.warps.euclidean import Euclidean
+from photalign.warps.homography import Homography
+from photalign.warps.similarity import Similarity
+from photalign.warps.translation import Translation
+
+WARPS: dict[str, type[Warp]] = {
+    cls.name: cls for cls in (Translation, Euclidean, Similarity, Affine, Homography)
+}
+"""The class of each warp by its name, each containing the one before it."""
+
+
+def warp_class(name: str) -> type[Warp]:
+    """Return the class of the warp called `name`.
+
+    Parameters
+    ----------
+    name : str
+        One of `WARPS`.
+
+    Raises
+    ------
+    ValueError
+        If there is no such warp; the message lists those there are.
+    """
+    if name in WARPS:
+        return WARPS[name]
+    near = get_close_matches(str(name).lower(), WARPS, n=1)
+    raise ValueError(
+        f"warp: expected one of {', '.join(WARPS)}, got {name!r}"
+        + (f"; did you mean {near[0]!r}?" if near else "")
+    )
+
+
+def as_warp(
+    value: str | type[Warp] | Warp | ArrayLike,
+    default_class: type[Warp] = Homography,
+) -> Warp:
+    """Read a warp from whatever names or holds one.
+
+    Parameters
+    ----------
+    value : str, type, Warp or array_like of shape (3, 3) or (2, 3)
+        The name or class of a warp stands for its identity; a warp for itself.
+    default_class : type, optional
+        What an array becomes.
+
+    Returns
+    -------
+    Warp
+        The warp; for a name, class or warp not necessarily of `default_class`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the name is unknown, or `default_class` refuses the array.
+
+    Examples
+    --------
+    >>> from photalign.warps import Affine, as_warp
+    >>> as_warp("euclidean")
+    Euclidean(angle=0, tx=0, ty=0)
+    >>> as_warp([[1, 0, 3], [0, 1, -1]], Affine)
+    Affine([[1, 0, 3], [0, 1, -1]])
+    """
+    if isinstance(value, Warp):
+        return value
+    if isinstance(value, str):
+        return warp_class(value).identity()
+    if isinstance(value, type) and issubclass(value, Warp):
+        return value.identity()
+    return default_class(value)
