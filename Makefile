@@ -9,7 +9,7 @@ BUILD := -Cbuild-dir=build/editable
 CORE := CMakeLists.txt pyproject.toml $(wildcard bindings/*) $(wildcard core/src/*) \
         $(wildcard core/include/photalign/*)
 
-.PHONY: help demo test check format docs bench sanitize clean
+.PHONY: help demo test check stub format docs bench sanitize clean
 
 help:
 	@echo "make demo      align a real photograph with a second view of it"
@@ -42,7 +42,15 @@ demo: $(VENV)/installed
 test: check docs $(VENV)/installed $(VENV)/group-test
 	$(BIN)/python -m pytest -n 2
 
+# The types of the core's functions, kept in git so that checking needs no build and a change shows.
+STUB = PYTHONPATH=build/editable $(BIN)/python -m nanobind.stubgen -q -m _core -o
+
+stub: $(VENV)/installed
+	$(STUB) src/photalign/_core.pyi
+
 check: $(VENV)/installed $(VENV)/group-check
+	$(STUB) build/_core.pyi
+	diff src/photalign/_core.pyi build/_core.pyi
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
@@ -59,8 +67,14 @@ docs: $(VENV)/installed $(VENV)/group-docs
 bench: $(VENV)/installed $(VENV)/group-bench
 	$(BIN)/python -m benchmarks
 
+# A build of its own, since the sanitizers' runtime must be loaded before Python.
 sanitize: $(VENV)/installed $(VENV)/group-test
-	benchmarks/../tools/sanitize.sh $(BIN)
+	$(BIN)/cmake -S . -B build/sanitize -G Ninja -DPHOTALIGN_SANITIZE=ON -DCMAKE_BUILD_TYPE=Release \
+	  -DPython_EXECUTABLE=$(abspath $(BIN)/python) \
+	  -DCMAKE_PREFIX_PATH=$$($(BIN)/python -m nanobind --cmake_dir) \
+	  -DCMAKE_MAKE_PROGRAM=$(abspath $(BIN)/ninja)
+	$(BIN)/cmake --build build/sanitize
+	$(BIN)/python -m tests.sanitized build/sanitize
 
 clean:
 	rm -rf $(VENV) build dist site photalign-demo

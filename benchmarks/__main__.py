@@ -14,7 +14,7 @@ from benchmarks import accuracy, memory, speed
 from benchmarks.peers import single_thread
 from benchmarks.table import Row, as_table, environment, write_json
 
-WIDTH = 150
+WIDTH = 166
 """Columns of the table where there is no terminal to ask."""
 PARTS = ("accuracy", "speed", "memory")
 

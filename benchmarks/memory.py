@@ -29,7 +29,7 @@ def rows(peers: bool) -> Iterator[Row]:
             cost = float(done.stdout)
             ours = method == "photalign"
             yield Row(
-                task="peak memory, two 20-megapixel images",
+                task="memory for two 20-megapixel images",
                 method=method,
                 cost=cost,
                 unit="x images",

@@ -25,13 +25,15 @@ Image optional_image(const std::optional<AnyArray>& array) {
   return array ? image_view(*array) : Image{};
 }
 
-nb::object array_of(const double* values, std::initializer_list<std::size_t> shape) {
+using Array = nb::ndarray<nb::numpy, double>;
+
+Array array_of(const double* values, std::initializer_list<std::size_t> shape) {
   std::size_t size = 1;
   for (std::size_t n : shape) size *= n;
   auto* copy = new double[size];
   std::copy(values, values + size, copy);
   nb::capsule owner(copy, [](void* p) noexcept { delete[] static_cast<double*>(p); });
-  return nb::cast(nb::ndarray<nb::numpy, double>(copy, shape, owner));
+  return Array(copy, shape, owner);
 }
 
 nb::dict as_dict(const AlignResult& found) {
@@ -105,7 +107,7 @@ nb::dict bound_align(const AnyArray& reference, const AnyArray& moving,
 }
 
 // rho, weight and slope at squared residuals, shape (n, 3).
-nb::object bound_loss(int kind, double threshold, const Doubles& squares) {
+Array bound_loss(int kind, double threshold, const Doubles& squares) {
   std::vector<double> values;
   for (std::size_t i = 0; i < squares.size(); ++i) {
     const LossValue v =
@@ -118,8 +120,15 @@ nb::object bound_loss(int kind, double threshold, const Doubles& squares) {
 }  // namespace
 
 void bind_alignment(nb::module_& m) {
-  m.def("align", &bound_align);
-  m.def("loss", &bound_loss);
+  m.def("align", &bound_align, "reference"_a.noconvert(), "moving"_a.noconvert(),
+        "reference_weight"_a.noconvert().none(), "moving_weight"_a.noconvert().none(),
+        "reference_coefficients"_a.noconvert().none(), "moving_coefficients"_a.noconvert().none(),
+        "start"_a, "warp"_a, "kernel"_a, "composition"_a, "coarse_composition"_a, "brightness"_a,
+        "loss"_a, "loss_scale"_a, "tuning"_a, "levels"_a, "max_steps"_a, "step_tol"_a, "damping"_a,
+        "min_overlap"_a, "threads"_a, "on_step"_a,
+        "Align two images; enumerations are numbers, weights have one channel.");
+  m.def("loss", &bound_loss, "kind"_a, "threshold"_a, "squares"_a,
+        "Loss, weight and slope of the influence at squared residuals, shape (n, 3).");
 }
 
 }  // namespace photalign

@@ -1,14 +1,13 @@
 // NumPy arrays as views of the core.
 //
-// Shapes, dtypes and choices are checked in Python, where the messages are; what is checked here only
-// keeps memory safe, and an error from here is a mistake of ours.
+// Shapes, dtypes and choices are checked in Python, where the messages are; what is checked here
+// only keeps memory safe, and an error from here is a mistake of ours.
 #pragma once
 
 #include <nanobind/nanobind.h>
 #include <nanobind/ndarray.h>
 
 #include <stdexcept>
-#include <string>
 
 #include "photalign/image.hpp"
 
@@ -41,14 +40,6 @@ inline Image image_view(const AnyArray& array) {
           .row_stride = array.stride(0) * size,
           .column_stride = array.stride(1) * size,
           .channel_stride = array.stride(2) * size};
-}
-
-// The member of an enumeration whose names are given in order.
-template <class Enum, std::size_t n>
-Enum chosen(const std::string& name, const char* const (&names)[n]) {
-  for (std::size_t i = 0; i < n; ++i)
-    if (name == names[i]) return static_cast<Enum>(i);
-  throw std::invalid_argument("unknown choice " + name);
 }
 
 }  // namespace photalign

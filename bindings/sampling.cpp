@@ -1,6 +1,5 @@
 // Samplers: points, resampled images, prefiltered images.
 #include <nanobind/stl/optional.h>
-#include <nanobind/stl/string.h>
 
 #include <cstring>
 #include <optional>
@@ -33,18 +32,19 @@ struct Sampler {
   AnyArray array;
   SamplerView view;
 
-  // `image` may be larger than the image sampled, by `pad` pixels on each side.
-  Sampler(AnyArray image, const std::string& kernel, const std::string& boundary,
-          const std::string& domain, std::int64_t pad, double cval, double fill)
+  // `image` may be larger than the image sampled, by `pad` pixels on each side. The enumerations
+  // are given by their order.
+  Sampler(AnyArray image, int kernel, int boundary, int domain, std::int64_t pad, double cval,
+          double fill)
       : array(std::move(image)) {
     view.image = image_view(array);
     view.image.data += pad * (view.image.row_stride + view.image.column_stride);
     view.image.height -= 2 * pad;
     view.image.width -= 2 * pad;
     view.pad = pad;
-    view.kernel = chosen<Kernel>(kernel, {"linear", "catmull_rom", "bspline3", "bspline5"});
-    view.boundary = chosen<Boundary>(boundary, {"mirror", "nearest", "constant"});
-    view.domain = chosen<Domain>(domain, {"image", "support", "unbounded"});
+    view.kernel = static_cast<Kernel>(kernel);
+    view.boundary = static_cast<Boundary>(boundary);
+    view.domain = static_cast<Domain>(domain);
     view.cval = cval;
     view.fill = fill;
   }
@@ -84,10 +84,9 @@ void prefilter_array(const Output& image, int degree, int threads) {
   const DType dtype = dtype_of(image);
   if (image.ndim() != 3 || (dtype != DType::f32 && dtype != DType::f64))
     throw std::invalid_argument("expected an image of floats");
-  const FloatImage view{image.data(), dtype == DType::f64,
-                        static_cast<std::int64_t>(image.shape(0)),
-                        static_cast<std::int64_t>(image.shape(1)),
-                        static_cast<std::int64_t>(image.shape(2))};
+  const FloatImage view{
+      image.data(), dtype == DType::f64, static_cast<std::int64_t>(image.shape(0)),
+      static_cast<std::int64_t>(image.shape(1)), static_cast<std::int64_t>(image.shape(2))};
   run(threads, [&](const Execution& e) { prefilter(view, degree, e); });
 }
 
@@ -95,14 +94,12 @@ void prefilter_array(const Output& image, int degree, int threads) {
 
 void bind_sampling(nb::module_& m) {
   nb::class_<Sampler>(m, "Sampler", "An image as a function of points.")
-      .def(nb::init<AnyArray, const std::string&, const std::string&, const std::string&,
-                    std::int64_t, double, double>(),
-           nb::arg("image").noconvert(), nb::arg("kernel"), nb::arg("boundary"),
-           nb::arg("domain"), nb::arg("pad"), nb::arg("cval"), nb::arg("fill"))
-      .def("sample", &Sampler::sample, nb::arg("points").noconvert(),
-           nb::arg("values").noconvert(), nb::arg("gradients").noconvert().none(),
-           nb::arg("valid").noconvert().none(), nb::arg("threads"),
-           "Write values, and gradients and validity unless None, at points.")
+      .def(nb::init<AnyArray, int, int, int, std::int64_t, double, double>(),
+           nb::arg("image").noconvert(), nb::arg("kernel"), nb::arg("boundary"), nb::arg("domain"),
+           nb::arg("pad"), nb::arg("cval"), nb::arg("fill"))
+      .def("sample", &Sampler::sample, nb::arg("points").noconvert(), nb::arg("values").noconvert(),
+           nb::arg("gradients").noconvert().none(), nb::arg("valid").noconvert().none(),
+           nb::arg("threads"), "Write values, and gradients and validity unless None, at points.")
       .def("resample", &Sampler::resample, nb::arg("matrix").noconvert(),
            nb::arg("image").noconvert(), nb::arg("valid").noconvert().none(), nb::arg("threads"),
            "Write the image seen through a homography.");

@@ -36,7 +36,7 @@ def test_demo_shows_truth_beside_estimate(folder: Folder) -> None:
     assert re.search(r"^time +[\d.]+ m?s ", run.out, re.M)
     assert json.loads(Path("shown/result.json").read_text("utf-8"))["ok"] is True
     assert read_image("shown/registered.png").shape == views.reference.shape
-    assert "True" in Path("shown/report.html").read_text("utf-8")
+    assert "Truth" in Path("shown/report.html").read_text("utf-8")
 
 
 def test_demo_replaces_an_older_one(folder: Folder) -> None:
@@ -50,7 +50,8 @@ def test_demo_replaces_an_older_one(folder: Folder) -> None:
 def test_demo_needs_scikit_image(
     folder: Folder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(sys.modules, "skimage", None)
+    for name in ("skimage", "skimage.data"):
+        monkeypatch.setitem(sys.modules, name, None)
     before = folder.contents()
     run = folder.run("demo")
     assert (run.code, run.out) == (1, "")

@@ -52,12 +52,10 @@ void filter_image(const FloatImage& image, const SplineFilter& filter, const Exe
               .length = image.width,
               .stride = image.channels},
              image.channels);
-  filter_all(row_size,
-             {.is_double = image.is_double,
-              .line_stride = 1,
-              .length = image.height,
-              .stride = row_size},
-             1);
+  filter_all(
+      row_size,
+      {.is_double = image.is_double, .line_stride = 1, .length = image.height, .stride = row_size},
+      1);
 }
 
 // Items, each of `size` elements, that are not known become a line between the nearest that are.
@@ -80,7 +78,8 @@ void fill_gaps(T* items, std::int64_t size, const std::vector<bool>& is_known) {
   }
 }
 
-// An image of floats with what is done to it before and after the filter when some pixels are invalid.
+// An image of floats with what is done to it before and after the filter when some pixels are
+// invalid.
 template <class T>
 class Pixels {
  public:

@@ -21,29 +21,41 @@ void sample_dtype(const SamplerView& sampler, const PointsView& points, const Sa
   const bool is_packed = image.channel_stride == sizeof(T) &&
                          image.column_stride == image.channels * image.channel_stride;
   switch (is_packed ? image.channels : 0) {
-    case 1: return sample_channels<K, T, 1>(sampler, points, out);
-    case 3: return sample_channels<K, T, 3>(sampler, points, out);
-    case 4: return sample_channels<K, T, 4>(sampler, points, out);
-    default: return sample_channels<K, T, 0>(sampler, points, out);
+    case 1:
+      return sample_channels<K, T, 1>(sampler, points, out);
+    case 3:
+      return sample_channels<K, T, 3>(sampler, points, out);
+    case 4:
+      return sample_channels<K, T, 4>(sampler, points, out);
+    default:
+      return sample_channels<K, T, 0>(sampler, points, out);
   }
 }
 
 template <class K>
 void sample_kernel(const SamplerView& sampler, const PointsView& points, const SamplesView& out) {
   switch (sampler.image.dtype) {
-    case DType::u8: return sample_dtype<K, std::uint8_t>(sampler, points, out);
-    case DType::u16: return sample_dtype<K, std::uint16_t>(sampler, points, out);
-    case DType::f32: return sample_dtype<K, float>(sampler, points, out);
-    case DType::f64: return sample_dtype<K, double>(sampler, points, out);
+    case DType::u8:
+      return sample_dtype<K, std::uint8_t>(sampler, points, out);
+    case DType::u16:
+      return sample_dtype<K, std::uint16_t>(sampler, points, out);
+    case DType::f32:
+      return sample_dtype<K, float>(sampler, points, out);
+    case DType::f64:
+      return sample_dtype<K, double>(sampler, points, out);
   }
 }
 
 void sample(const SamplerView& sampler, const PointsView& points, const SamplesView& out) {
   switch (sampler.kernel) {
-    case Kernel::linear: return sample_kernel<Linear>(sampler, points, out);
-    case Kernel::catmull_rom: return sample_kernel<CatmullRom>(sampler, points, out);
-    case Kernel::bspline3: return sample_kernel<BSpline3>(sampler, points, out);
-    case Kernel::bspline5: return sample_kernel<BSpline5>(sampler, points, out);
+    case Kernel::linear:
+      return sample_kernel<Linear>(sampler, points, out);
+    case Kernel::catmull_rom:
+      return sample_kernel<CatmullRom>(sampler, points, out);
+    case Kernel::bspline3:
+      return sample_kernel<BSpline3>(sampler, points, out);
+    case Kernel::bspline5:
+      return sample_kernel<BSpline5>(sampler, points, out);
   }
 }
 
@@ -61,7 +73,7 @@ void resample_row(const SamplerView& sampler, const ResampledView& out, std::int
   for (std::int64_t first = 0; first < out.width; first += block) {
     const std::int64_t pixel = row * out.width + first;
     const auto count = static_cast<int>(min(std::int64_t{block}, out.width - first));
-    warp_pixels(out.matrix, row, first, count, x, y);
+    warp_pixels(out.matrix, sampler.image, row, first, count, x, y);
     sample(sampler, {.data = x, .count = count, .point_stride = 1, .axis_stride = block},
            {.values = values, .valid = out.valid ? out.valid + pixel : nullptr});
     const auto store = [&](const auto* from) {

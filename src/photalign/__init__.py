@@ -14,12 +14,12 @@ from photalign.losses import Huber as Huber
 from photalign.losses import Squared as Squared
 from photalign.losses import Tukey as Tukey
 from photalign.pyramids import Pyramid as Pyramid
+from photalign.resampling import resample as resample
 from photalign.results import Alignment as Alignment
 from photalign.results import AlignmentError as AlignmentError
 from photalign.results import Status as Status
 from photalign.results import Step as Step
 from photalign.sampling import Sampler as Sampler
-from photalign.sampling import resample as resample
 from photalign.solvers import GaussNewton as GaussNewton
 from photalign.solvers import LevenbergMarquardt as LevenbergMarquardt
 from photalign.warps import Affine as Affine

@@ -1,7 +1,8 @@
-"""Reading what users hand in: every message about arrays and choices is written here."""
+"""Reading what users hand in: all messages about arrays and choices are here."""
 
 from __future__ import annotations
 
+import numbers
 import operator
 import os
 from collections.abc import Collection
@@ -11,21 +12,13 @@ from typing import Any, SupportsIndex
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-# What the core reads as it is stored, and what it is told of everything else: the
-# smallest type of these that holds the numbers exactly.
-_NATIVE = {np.dtype(t): np.dtype(t) for t in ("u1", "u2", "f4", "f8")}
-_HOLDER = {
-    np.dtype(stored): np.dtype(holder)
-    for stored, holder in {
-        "i1": "f4",
-        "i2": "f4",
-        "f2": "f4",
-        "u4": "f8",
-        "i4": "f8",
-        "u8": "f8",
-        "i8": "f8",
-    }.items()
+# The types that the core reads as they are stored, and the smallest of them that holds
+# the numbers of another type exactly.
+_NATIVE = frozenset(np.dtype(t) for t in ("u1", "u2", "f4", "f8"))
+_HOLDER = {np.dtype(t): np.dtype("f4") for t in ("i1", "i2", "f2")} | {
+    np.dtype(t): np.dtype("f8") for t in ("u4", "i4", "u8", "i8")
 }
+_INEXACT = 2.0**53  # from here on float64 has gaps between the integers
 
 
 def as_image(image: ArrayLike, name: str = "image") -> NDArray[Any]:
@@ -52,7 +45,7 @@ def as_image(image: ArrayLike, name: str = "image") -> NDArray[Any]:
         If the shape is not that of an image with at least one pixel, or an integer is
         too large for float64.
     """
-    array = np.asarray(image)
+    array = _as_array(image, name)
     if array.ndim not in (2, 3):
         raise ValueError(
             f"{name}: expected shape (rows, columns) or (rows, columns, channels), "
@@ -73,20 +66,34 @@ def _as_native(array: NDArray[Any], name: str) -> NDArray[Any]:
         return array.view(np.uint8)
     # dtypes of both byte orders, aligned or not, compare equal to the native one here.
     dtype = array.dtype.newbyteorder("=")
-    if dtype in _NATIVE:
-        return array.astype(dtype)
-    holder = _HOLDER.get(dtype)
-    if holder is None:
+    holder = _HOLDER.get(dtype, dtype)
+    if holder not in _NATIVE:
         raise TypeError(
-            f"{name}: expected real numbers of at most 64 bits, got dtype {array.dtype}"
+            f"{name}: expected numbers of at most 64 bits, got dtype {array.dtype}"
         )
     converted = array.astype(holder)
-    if dtype.kind in "iu" and dtype.itemsize == 8 and (converted != array).any():
+    is_long = dtype.kind in "iu" and dtype.itemsize == 8
+    if is_long and (np.abs(converted) >= _INEXACT).any():
         raise ValueError(
-            f"{name}: expected integers that float64 holds exactly (up to 2**53), "
-            f"got a larger one"
+            f"{name}: expected integers below 2**53, which float64 holds exactly, "
+            f"got values from {array.min()} to {array.max()}"
         )
     return converted
+
+
+def _as_array(value: ArrayLike, name: str) -> NDArray[Any]:
+    """Read an array of real numbers of any type and shape."""
+    try:
+        array = np.asarray(value)
+    except ValueError:
+        raise ValueError(
+            f"{name}: expected rows of one length, got {value!r}"
+        ) from None
+    if array.dtype.kind not in "biuf":
+        raise TypeError(
+            f"{name}: expected an array of real numbers, got dtype {array.dtype}"
+        )
+    return array
 
 
 def as_points(points: ArrayLike, name: str = "points") -> NDArray[np.float64]:
@@ -111,10 +118,8 @@ def as_points(points: ArrayLike, name: str = "points") -> NDArray[np.float64]:
     ValueError
         If the last axis is not of length 2.
     """
-    array = np.asarray(points)
+    array = _as_array(points, name)
     if array.dtype != np.float64:
-        if array.dtype.kind not in "iuf":
-            raise TypeError(f"{name}: expected real numbers, got dtype {array.dtype}")
         array = array.astype(np.float64)
     if array.ndim == 0 or array.shape[-1] != 2:
         hint = f"; pass {name}.T" if array.ndim == 2 and len(array) == 2 else ""
@@ -149,7 +154,7 @@ def as_mask(
     ValueError
         If the shape is another, or a weight is negative or not finite.
     """
-    array = np.asarray(mask)
+    array = _as_array(mask, name)
     if array.shape != tuple(shape):
         raise ValueError(
             f"{name}: expected shape {tuple(shape)}, that of its image, "
@@ -158,11 +163,7 @@ def as_mask(
     if array.dtype == np.uint8:
         return array
     if array.dtype.kind in "bui":
-        return (array.astype(np.bool_, copy=False)).view(np.uint8)
-    if array.dtype.kind != "f":
-        raise TypeError(
-            f"{name}: expected booleans, integers or weights, got dtype {array.dtype}"
-        )
+        return array.astype(np.bool_, copy=False).view(np.uint8)
     weights = np.ascontiguousarray(array, dtype=np.float32)
     if not (np.isfinite(weights).all() and weights.min(initial=0) >= 0):
         raise ValueError(
@@ -170,6 +171,31 @@ def as_mask(
             f"got values from {array.min()} to {array.max()}"
         )
     return weights
+
+
+def as_number(value: float, name: str) -> float:
+    """Read one real number.
+
+    Parameters
+    ----------
+    value : float
+        What the user gave; NaN is a number here.
+    name : str
+        The argument that an error speaks of.
+
+    Returns
+    -------
+    float
+        The same.
+
+    Raises
+    ------
+    TypeError
+        If it is not a real number.
+    """
+    if isinstance(value, numbers.Real):
+        return float(value)
+    raise TypeError(f"{name}: expected a number, got {value!r}")
 
 
 def choice(value: str, known: Collection[str], name: str) -> str:

@@ -24,9 +24,9 @@ def _params_derivative(warp: Warp, derivative: FloatArray) -> FloatArray:
     # Matrices count up to a factor: keep the last entry at 1.
     d = derivative - m * derivative[2, 2]
     if isinstance(warp, Homography):
-        return d.ravel()[:8]
+        return np.asarray(d.ravel()[:8])
     if isinstance(warp, Translation):
-        return d[:2, 2]
+        return np.asarray(d[:2, 2])
     if isinstance(warp, Euclidean | Similarity):
         # The first column is scale * (cos, sin).
         scale = np.hypot(m[0, 0], m[1, 0])
@@ -36,7 +36,7 @@ def _params_derivative(warp: Warp, derivative: FloatArray) -> FloatArray:
             return np.array([angle, d[0, 2], d[1, 2]])
         growth = cosine * d[0, 0] + sine * d[1, 0]
         return np.array([growth, angle, d[0, 2], d[1, 2]])
-    return d[:2].ravel()
+    return np.asarray(d[:2].ravel())
 
 
 def params_covariance(
@@ -66,7 +66,7 @@ def params_covariance(
 def corner_std(
     warp: Warp, covariance: FloatArray, shape: tuple[int, ...]
 ) -> FloatArray:
-    """Standard deviation of the mapped corners of the reference.
+    """Compute the standard deviation of the reference's mapped corners.
 
     Parameters
     ----------
@@ -85,4 +85,4 @@ def corner_std(
     corners = type(warp).identity().corners(shape)
     jacobian = warp.jacobian(corners)
     variance = np.einsum("nip,pq,niq->ni", jacobian, covariance, jacobian)
-    return np.sqrt(np.maximum(variance, 0))
+    return np.asarray(np.sqrt(np.maximum(variance, 0)))

@@ -11,16 +11,15 @@ import numpy as np
 from photalign import _core
 from photalign._checks import as_image, as_mask, choice, thread_count
 from photalign._covariance import corner_std, params_covariance
+from photalign._interpolation import spline_coefficients
 from photalign._types import Array, ArrayLike
 from photalign.brightness import Brightness, as_brightness
-from photalign.kernels import ALIGNMENT_KERNELS
+from photalign.kernels import ALIGNMENT_KERNELS, Kernel
 from photalign.losses import Loss, as_loss
 from photalign.pyramids import Pyramid
 from photalign.results import STATUS_OF_CORE, Alignment, Status, Step
-from photalign.sampling import spline_coefficients
 from photalign.solvers import LevenbergMarquardt, Solver
 from photalign.warps import WARPS, Warp, as_warp
-from photalign.warps.names import warp_class
 
 __all__ = ["align"]
 
@@ -33,7 +32,7 @@ _PIXELS_PER_THREAD = 100_000
 def align(
     reference: ArrayLike,
     moving: ArrayLike,
-    warp: str | type[Warp] = "affine",
+    warp: str | type[Warp] | Warp = "affine",
     *,
     init: ArrayLike | Warp | None = None,
     method: str = "auto",
@@ -58,10 +57,11 @@ def align(
     ----------
     reference, moving : array_like, shape (H, W) or (H, W, C), any real dtype
         The images; sizes may differ, channel counts may not. Never rescaled.
-    warp : str or class
-        "translation", "euclidean", "similarity", "affine" or "homography".
+    warp : str, class or Warp
+        "translation", "euclidean", "similarity", "affine" or "homography"; a warp
+        is model and start in one.
     init : Warp or array_like, shape (3, 3) or (2, 3), optional
-        The start, reference to moving, px. The identity by default.
+        The start, reference to moving, px. By default `warp`, or the identity.
     method : {"auto", "forward", "inverse", "esm"}
         Whose gradient the step is computed from: the moving image's, the
         reference's, or the mean of both. "auto" is ESM on the coarse levels and
@@ -128,29 +128,31 @@ def align(
         _as_weight(reference_mask, views[0], "reference"),
         _as_weight(moving_mask, views[1], "moving"),
     )
-    cls = warp_class(warp)
-    start = cls.identity() if init is None else cls(as_warp(init, cls).matrix)
+    start = as_warp(warp)
+    if init is not None:
+        start = type(start)(as_warp(init, type(start)).matrix)
     robustness = as_loss(loss)
     model = as_brightness(brightness)
-    kernel = _chosen_kernel(kernel)
-    fine, coarse = _compositions(method, kernel)
+    sampling = _chosen_kernel(kernel)
+    fine, coarse = _compositions(method, sampling)
     solver = _checked(solver, LevenbergMarquardt(), Solver, "solver")
     pyramid = _checked(pyramid, Pyramid(), Pyramid, "pyramid")
     levels = pyramid.levels_for(*(view.shape for view in views))
     if not 0 < min_overlap <= 1:
-        raise ValueError(f"min_overlap: expected a share in (0, 1], got {min_overlap!r}")
+        raise ValueError(
+            f"min_overlap: expected a share in (0, 1], got {min_overlap!r}"
+        )
     if progress is not None and not callable(progress):
         raise TypeError(f"progress: expected a callable, got {progress!r}")
     workers = thread_count(threads)
     if threads is None:
         workers = max(1, min(workers, views[0].size // _PIXELS_PER_THREAD))
 
-    code, prefiltered = ALIGNMENT_KERNELS[kernel]
     coefficients: tuple[Array | None, Array | None] = (None, None)
-    if prefiltered:
+    if sampling.prefilter:
         coefficients = (
-            spline_coefficients(views[0], masks[0], code, workers),
-            spline_coefficients(views[1], masks[1], code, workers),
+            spline_coefficients(views[0], masks[0], sampling, workers),
+            spline_coefficients(views[1], masks[1], sampling, workers),
         )
     trace: list[Step] = []
     found = _core.align(
@@ -158,8 +160,8 @@ def align(
         *masks,
         *coefficients,
         np.ascontiguousarray(start.matrix),
-        list(WARPS).index(cls.name),
-        code,
+        list(WARPS.values()).index(type(start)),
+        sampling.code,
         METHODS.index(fine),
         METHODS.index(coarse),
         model.code,
@@ -174,7 +176,7 @@ def align(
         workers,
         _recorder(trace, progress),
     )
-    estimate, status = _outcome(cls, found, start)
+    estimate, status = _outcome(found, start)
     covariance = params_covariance(estimate, found["covariance"], found["derivatives"])
     return Alignment(
         warp=estimate,
@@ -190,7 +192,7 @@ def align(
         trace=tuple(trace),
         initial=start,
         method=fine,
-        kernel=kernel,
+        kernel=sampling.name,
         loss=robustness.name,
         scale=found["scale"],
         levels=levels,
@@ -247,12 +249,12 @@ def _checked(value: _T | None, default: _T, cls: type[_T], name: str) -> _T:
     return value
 
 
-def _chosen_kernel(kernel: str) -> str:
+def _chosen_kernel(kernel: str) -> Kernel:
     known = choice(kernel, ["auto", *ALIGNMENT_KERNELS], "kernel")
-    return "bspline5_direct" if known == "auto" else known
+    return ALIGNMENT_KERNELS["bspline5_direct" if known == "auto" else known]
 
 
-def _compositions(method: str, kernel: str) -> tuple[str, str]:
+def _compositions(method: str, kernel: Kernel) -> tuple[str, str]:
     """Return the compositions of the finest level and of the coarser ones.
 
     ESM has the wider basin. On the finest level the reference's gradient, whose
@@ -262,7 +264,7 @@ def _compositions(method: str, kernel: str) -> tuple[str, str]:
     known = choice(method, ["auto", *METHODS], "method")
     if known != "auto":
         return known, known
-    return ("esm" if kernel == "linear" else "inverse"), "esm"
+    return ("esm" if kernel.taps == 2 else "inverse"), "esm"
 
 
 def _recorder(
@@ -295,11 +297,9 @@ def _recorder(
     return record
 
 
-def _outcome(
-    cls: type[Warp], found: dict[str, Any], start: Warp
-) -> tuple[Warp, Status]:
+def _outcome(found: dict[str, Any], start: Warp) -> tuple[Warp, Status]:
     """Return the warp and how it ended; a matrix that is no warp is a failure."""
     try:
-        return cls(found["matrix"]), STATUS_OF_CORE[found["status"]]
+        return type(start)(found["matrix"]), STATUS_OF_CORE[found["status"]]
     except ValueError:
         return start, Status.NONFINITE

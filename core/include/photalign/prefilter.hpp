@@ -1,8 +1,9 @@
 // From samples to the coefficients of the B-spline through them: two recursions for each pole.
 //
-// Unser, Aldroubi and Eden, "B-spline signal processing: part II", IEEE Trans. Signal Processing 41(2),
-// 1993. The values to begin with, for a line mirrored at its ends, are those of Unser, "Splines: a
-// perfect fit for signal and image processing", IEEE Signal Processing Magazine 16(6), 1999, box 2.
+// Unser, Aldroubi and Eden, "B-spline signal processing: part II", IEEE Trans. Signal Processing
+// 41(2), 1993. The values to begin with, for a line mirrored at its ends, are those of Unser,
+// "Splines: a perfect fit for signal and image processing", IEEE Signal Processing Magazine 16(6),
+// 1999, box 2.
 #pragma once
 
 #include <cstdint>
@@ -12,11 +13,12 @@
 
 PHOTALIGN_ISA_BEGIN
 
-// A front is the same sample of `lines_at_once` lines, one after the other in memory: the lines do not
-// depend on each other, so the compiler makes vectors of them.
+// A front is the same sample of `lines_at_once` lines, one after the other in memory: the lines do
+// not depend on each other, so the compiler makes vectors of them.
 inline constexpr int front = lines_at_once;
 
-// The causal recursion c[k] = s[k] + z c[k-1] begins with sum_k z^k s[k] over the line mirrored for ever.
+// The causal recursion c[k] = s[k] + z c[k-1] begins with sum_k z^k s[k] over the line mirrored for
+// ever.
 inline void begin_causal(double* samples, std::int64_t length, double z) {
   double begin[front] = {};
   const std::int64_t period = 2 * (length - 1);
@@ -43,7 +45,8 @@ inline void filter_front(double* samples, std::int64_t length, double z) {
   }
 }
 
-// Computed in double, because float32 would lose two digits; that costs little, since memory is the limit.
+// Computed in double, because float32 would lose two digits; that costs little, since memory is the
+// limit.
 template <class T>
 void filter_lines(const LinesView& view, const SplineFilter& filter, double* samples) {
   if (view.length == 1) return;  // a constant is its own spline

@@ -1,6 +1,7 @@
 // Four values at a time: the channels of one pixel, or neighboring pixels of one row.
 //
-// The vectors of simd.hpp are as wide as the machine's; these are what one sample needs, everywhere.
+// The vectors of simd.hpp are as wide as the machine's; these are what one sample needs,
+// everywhere.
 #pragma once
 
 #include <cstdint>

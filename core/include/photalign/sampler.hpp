@@ -21,12 +21,13 @@ struct FloatImage {
   std::int64_t channels = 1;
 };
 
-// Replaces the pixels by the coefficients of the B-spline of degree 3 or 5 that passes through them,
-// the image being mirrored at its border. For other boundaries pad the image first, with what the
-// boundary puts there, by `prefilter_padding` pixels: farther away the coefficients are constant.
+// Replaces the pixels by the coefficients of the B-spline of degree 3 or 5 that passes through
+// them, the image being mirrored at its border. For other boundaries pad the image first, with what
+// the boundary puts there, by `prefilter_padding` pixels: farther away the coefficients are
+// constant.
 //
-// The filter is infinite. Pixels that are not finite are therefore filled from their neighbors before it,
-// and coefficients in which they weigh more than 0.001 are NaN after it.
+// The filter is infinite. Pixels that are not finite are therefore filled from their neighbors
+// before it, and coefficients in which they weigh more than 0.001 are NaN after it.
 void prefilter(const FloatImage& image, int degree, const Execution& execution);
 
 // The distance at which a pixel's weight in a coefficient has fallen below 1e-17.

@@ -1,4 +1,5 @@
-// An image as a function of points: which footprint a point has, inside the image and at its border.
+// An image as a function of points: which footprint a point has, inside the image and at its
+// border.
 #pragma once
 
 #include "boundary.hpp"
@@ -11,8 +12,8 @@ inline double min(double a, double b) { return a < b ? a : b; }
 inline double max(double a, double b) { return a > b ? a : b; }
 inline std::int64_t min(std::int64_t a, std::int64_t b) { return a < b ? a : b; }
 
-// One axis of a sampler. A point x lies in the cell i = floor(x), but the upper end of a bounded domain
-// belongs to the last cell before it, so that the last pixel has the slope that leads to it.
+// One axis of a sampler. A point x lies in the cell i = floor(x), but the upper end of a bounded
+// domain belongs to the last cell before it, so that the last pixel has the slope that leads to it.
 struct Axis {
   std::int64_t count, pad;
   double lower, upper;  // the domain, closed
@@ -61,8 +62,8 @@ struct Axis {
 // A footprint that leaves the image is copied tap by tap and then sampled like any other.
 template <class K, class T, int order>
 [[gnu::noinline, gnu::flatten]] bool sample_border(const SamplerView& sampler, const Axis& along_x,
-                                     const Axis& along_y, double x, double y, Real<T>* values,
-                                     Real<T>* gradients) {
+                                                   const Axis& along_y, double x, double y,
+                                                   Real<T>* values, Real<T>* gradients) {
   using S = Real<T>;
   const Image& image = sampler.image;
   const std::byte* first_stored =
@@ -103,7 +104,8 @@ template <class K, class T, int order>
 
 // `channels` as in sample_footprint. Order 0 writes values, order 1 gradients too.
 template <class K, class T, int channels, int order>
-[[gnu::flatten]] void sample_points(const SamplerView& sampler, const PointsView& points, const SamplesView& out) {
+[[gnu::flatten]] void sample_points(const SamplerView& sampler, const PointsView& points,
+                                    const SamplesView& out) {
   using S = Real<T>;
   const Image image = sampler.image;  // a copy, which no store through a pointer can change
   const std::int64_t n_channels = channels > 0 ? channels : image.channels;

@@ -36,16 +36,17 @@ struct PointsView {
   std::int64_t axis_stride = 1;
 };
 
-// Where results go, all C-contiguous: values [point][channel], gradients [point][channel][x, y], both
-// of the type computed in; `valid` one byte a point. The last two may be null.
+// Where results go, all C-contiguous: values [point][channel], gradients [point][channel][x, y],
+// both of the type computed in; `valid` one byte a point. The last two may be null.
 struct SamplesView {
   void* values = nullptr;
   void* gradients = nullptr;
   std::uint8_t* valid = nullptr;
 };
 
-// An image to be written, of any type: pixel (x, y) shows the sampler at matrix * (x, y, 1), and nothing
-// where the last component of that is not positive. Integers are rounded half to even and saturated.
+// An image to be written, of any type: pixel (x, y) shows the sampler at matrix * (x, y, 1), and
+// nothing where the last component of that is not positive. Integers are rounded half to even and
+// saturated.
 struct ResampledView {
   void* data = nullptr;  // C-contiguous, [row][column][channel]
   DType dtype = DType::u8;

@@ -45,7 +45,7 @@ def print_summary(
     result : Alignment
     console : rich.console.Console
     truth : Warp, optional
-        Is shown beside the estimate.
+        Is shown beside the estimate; whoever knows it shows the brightness, too.
     """
     console.print(headline(result), style="bold green" if result.ok else "bold red")
     console.print(result.status.value)
@@ -79,8 +79,9 @@ def _corners(result: Alignment, truth: Warp) -> Table:
 
 
 def _figures(result: Alignment, truth: Warp | None) -> Table:
-    brightness = [e for e in numbers(result) if e.name in ("Gain", "Bias")]
-    entries = [*key_figures(result, truth), *brightness]
+    entries = key_figures(result, truth)
+    if truth is None:
+        entries += [e for e in numbers(result) if e.name in ("Gain", "Bias")]
     return table([], ([e.name.lower(), e.value, e.note] for e in entries))
 
 

@@ -1,0 +1,159 @@
+"""Resample an image through a warp."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Literal, overload
+
+import numpy as np
+
+from photalign._checks import as_image, as_number, choice, thread_count
+from photalign._interpolation import core_sampler
+from photalign._types import Array, ArrayLike, BoolArray
+from photalign.kernels import KERNELS
+from photalign.warps import Warp, as_warp
+
+__all__ = ["resample"]
+
+
+@overload
+def resample(
+    image: ArrayLike,
+    warp: Warp | ArrayLike,
+    shape: Sequence[int] | None = None,
+    *,
+    kernel: str = "catmull_rom",
+    fill: float | None = None,
+    return_valid: Literal[False] = False,
+    threads: int | None = None,
+) -> Array: ...
+@overload
+def resample(
+    image: ArrayLike,
+    warp: Warp | ArrayLike,
+    shape: Sequence[int] | None = None,
+    *,
+    kernel: str = "catmull_rom",
+    fill: float | None = None,
+    return_valid: Literal[True],
+    threads: int | None = None,
+) -> tuple[Array, BoolArray]: ...
+def resample(
+    image: ArrayLike,
+    warp: Warp | ArrayLike,
+    shape: Sequence[int] | None = None,
+    *,
+    kernel: str = "catmull_rom",
+    fill: float | None = None,
+    return_valid: bool = False,
+    threads: int | None = None,
+) -> Array | tuple[Array, BoolArray]:
+    """Make the image whose pixel x shows the given image at ``warp(x)``.
+
+    With the warp of an alignment this brings the moving image onto the reference.
+
+    Parameters
+    ----------
+    image : array_like, shape (H, W) or (H, W, C)
+        Of real numbers. NaN pixels are invalid.
+    warp : Warp or array_like, shape (3, 3)
+        Maps points of the result to points of the image, px. Pixels that it moves out
+        of the image by less than 1e-9 px count as on the border.
+    shape : tuple of int, optional
+        Of the result: its rows and columns, and nothing else is read of it. By default
+        those of the image.
+    kernel : {"catmull_rom", "linear", "bspline3", "bspline5"}
+        See `photalign.kernels`.
+    fill : float, optional
+        The value where the warp leaves the image or hits an invalid pixel. By default
+        NaN, in integer images 0.
+    return_valid : bool
+        Whether to return as well where the result shows the image.
+    threads : int, optional
+        By default ``PHOTALIGN_THREADS`` or the CPUs that the process may use. The
+        result is the same bit for bit.
+
+    Returns
+    -------
+    resampled : ndarray, shape ``shape`` or ``shape + (C,)``, dtype of the image
+        Integers are rounded half to even and saturated.
+    valid : ndarray, shape ``shape``, bool
+        Only with ``return_valid=True``.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not as described.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from photalign.sampling import resample
+    >>> from photalign.warps import Translation
+    >>> image = np.array([[0, 10, 20, 30]], dtype=np.uint8)
+    >>> resample(image, Translation.from_params([1, 0]))
+    array([[10, 20, 30,  0]], dtype=uint8)
+    """
+    given = np.asarray(image)
+    pixels = as_image(given)
+    dtype = given.dtype
+    matrix = np.ascontiguousarray(as_warp(warp).matrix)
+    rows, columns = _rows_and_columns(pixels.shape if shape is None else shape)
+    workers = thread_count(threads)
+    view = core_sampler(
+        pixels,
+        KERNELS[choice(kernel, KERNELS, "kernel")],
+        boundary="mirror",
+        domain="image",
+        fill=_fill(fill, dtype),
+        cval=0.0,
+        threads=workers,
+    )
+    resampled = np.empty((rows, columns, pixels.shape[2]), pixels.dtype)
+    valid = np.empty((rows, columns), np.uint8) if return_valid else None
+    view.resample(matrix, resampled, valid, workers)
+    result = _as_dtype(resampled.reshape(rows, columns, *given.shape[2:]), dtype)
+    return result if valid is None else (result, valid.view(np.bool_))
+
+
+def _rows_and_columns(shape: Sequence[int]) -> tuple[int, int]:
+    message = f"shape: expected rows and columns of 1 or more, got {shape!r}"
+    try:
+        rows, columns = (int(n) for n in tuple(shape)[:2])
+    except (TypeError, ValueError):
+        raise ValueError(message) from None
+    if rows < 1 or columns < 1:
+        raise ValueError(message)
+    return rows, columns
+
+
+def _fill(fill: float | None, dtype: np.dtype[Any]) -> float:
+    if fill is None:
+        return np.nan if dtype.kind == "f" else 0.0
+    value = as_number(fill, "fill")
+    if dtype.kind != "f":
+        low, high = _limits(dtype)
+        if not (low <= value <= high and value.is_integer()):
+            raise ValueError(
+                f"fill: expected an integer from {low:.0f} to {high:.0f}, as {dtype} "
+                f"holds, got {fill!r}"
+            )
+    return value
+
+
+def _limits(dtype: np.dtype[Any]) -> tuple[float, float]:
+    if dtype.kind == "b":
+        return 0.0, 1.0
+    info = np.finfo(dtype) if dtype.kind == "f" else np.iinfo(dtype)
+    return float(info.min), float(info.max)
+
+
+def _as_dtype(image: Array, dtype: np.dtype[Any]) -> Array:
+    """Return an image in the type asked for, rounded and saturated like in the core."""
+    if dtype.kind == "b":
+        return image.view(np.bool_)
+    if image.dtype.kind == "f" and image.dtype != dtype.newbyteorder("="):
+        if dtype.kind in "iu":
+            np.rint(image, out=image)
+        np.clip(image, *_limits(dtype), out=image)
+    return image.astype(dtype, copy=False)

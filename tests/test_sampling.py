@@ -1,0 +1,483 @@
+"""Samplers: values against SciPy, borders, domains, invalid pixels, any array."""
+
+from __future__ import annotations
+
+import mmap
+import os
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.ndimage import map_coordinates
+
+from photalign.kernels import KERNELS
+from photalign.sampling import Sampler
+
+ORDERS = {"linear": 1, "bspline3": 3, "bspline5": 5}
+# The name of each boundary in SciPy, and in np.pad.
+BOUNDARIES = {
+    "mirror": {"mode": "reflect"},
+    "nearest": {"mode": "edge"},
+    "constant": {"constant_values": 7.0},
+}
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(11)
+
+
+def bits(*arrays):
+    return [array.tobytes() for array in arrays]
+
+
+# Values
+
+
+@pytest.mark.parametrize("name", ORDERS)
+@pytest.mark.parametrize("prefilter", [True, False])
+def test_mirror_agrees_with_scipy_at_any_distance(name, prefilter, rng):
+    image = rng.normal(size=(14, 19))
+    points = rng.uniform(-90, 110, (500, 2))
+    expected = map_coordinates(
+        image, points.T[::-1], order=ORDERS[name], mode="mirror", prefilter=prefilter
+    )
+    sampler = Sampler(image, name, domain="unbounded", prefilter=prefilter)
+    np.testing.assert_allclose(sampler(points), expected, atol=1e-12)
+
+
+@pytest.mark.parametrize("name", ORDERS)
+@pytest.mark.parametrize("boundary", BOUNDARIES)
+@pytest.mark.parametrize("shape", [(1, 1), (1, 9), (8, 1), (2, 3), (14, 19)])
+def test_boundary_is_that_of_a_padded_image(name, boundary, shape, rng):
+    """SciPy pads by 12 pixels only, so here it is given an image that is padded far."""
+    image = rng.normal(size=shape)
+    points = rng.uniform(-15, 30, (500, 2))
+    pad = 90
+    padded = np.pad(image, pad, **BOUNDARIES[boundary])
+    expected = map_coordinates(
+        padded, points.T[::-1] + pad, order=ORDERS[name], mode="mirror"
+    )
+    sampler = Sampler(image, name, boundary=boundary, domain="unbounded", cval=7.0)
+    np.testing.assert_allclose(sampler(points), expected, atol=1e-12)
+
+
+@pytest.mark.parametrize("boundary", BOUNDARIES)
+@pytest.mark.parametrize("name", KERNELS)
+def test_far_outside_is_what_the_boundary_says(name, boundary, rng):
+    image = rng.normal(size=(6, 7))
+    sampler = Sampler(image, name, boundary=boundary, cval=7.0, domain="unbounded")
+    period = 12 * 2**40
+    value = sampler([[period, 0], [-1e15, 2.0], [1e15, 2.0]])
+    row = Sampler(image[2:3], name, boundary=boundary, cval=7.0)([0.0, 0.0])
+    assert np.isfinite(value).all()
+    if boundary == "mirror":
+        np.testing.assert_allclose(value[0], image[0, 0], atol=1e-12)
+    if boundary == "nearest":
+        corners = image[[0, 2, 2], [-1, 0, -1]]
+        np.testing.assert_allclose(value, corners, atol=1e-12)
+    if boundary == "constant":
+        np.testing.assert_allclose(value, 7, atol=1e-12)
+        assert np.isfinite(row)
+
+
+@pytest.mark.parametrize("name", KERNELS)
+@pytest.mark.parametrize("dtype", ["u1", "u2", "f4"])
+@pytest.mark.parametrize("channels", [None, 1, 2, 3, 4, 7])
+def test_single_precision_agrees_with_double(name, dtype, channels, rng):
+    shape = (25, 31) if channels is None else (25, 31, channels)
+    image = rng.integers(0, np.iinfo(dtype).max if dtype[0] == "u" else 99, shape)
+    image = image.astype(dtype)
+    points = rng.uniform([-1, -1], [31, 25], (400, 2))
+    value, gradient = Sampler(image, name).value_and_grad(points)
+    exact, slope = Sampler(image.astype(float), name).value_and_grad(points)
+    assert value.dtype == gradient.dtype == np.float32
+    assert exact.dtype == slope.dtype == np.float64
+    atol = 2e-6 * float(image.max())
+    np.testing.assert_allclose(value, exact, atol=atol)
+    np.testing.assert_allclose(gradient, slope, atol=4 * atol)
+
+
+def test_integers_are_interpolated_exactly_by_the_linear_kernel(rng):
+    image = rng.integers(0, 65536, (20, 20)).astype(np.uint16)
+    points = rng.integers(0, 19 * 16, (300, 2)) / 16
+    value, gradient = Sampler(image).value_and_grad(points)
+    exact, slope = Sampler(image.astype(float)).value_and_grad(points)
+    # Four bits of each position and sixteen of the pixel: the product fits in a float.
+    np.testing.assert_array_equal(value, exact.astype(np.float32))
+    np.testing.assert_array_equal(gradient, slope)
+
+
+# Borders and domains
+
+
+@pytest.mark.parametrize("name", KERNELS)
+def test_both_ends_of_the_image_are_inside_and_no_more(name, rng):
+    height, width = 9, 12
+    sampler = Sampler(rng.normal(size=(height, width)), name)
+    for axis, last in ((0, width - 1.0), (1, height - 1.0)):
+        for x, inside in [
+            (0.0, True),
+            (np.nextafter(0, -1), False),
+            (np.nextafter(0, 1), True),
+            (last, True),
+            (np.nextafter(last, 0), True),
+            (np.nextafter(last, 99), False),
+        ]:
+            point = np.array([4.3, 4.3])
+            point[axis] = x
+            value, gradient = sampler.value_and_grad(point)
+            assert sampler.inside(point) == inside
+            assert np.isfinite(value) == inside
+            assert gradient.any() == inside
+
+
+def test_last_pixel_has_the_slope_that_leads_to_it():
+    image = np.array([[0.0, 1.0, 10.0], [2.0, 5.0, 40.0]])
+    value, gradient = Sampler(image).value_and_grad([[2, 1], [2, 0], [0, 1]])
+    assert value.tolist() == [40, 10, 2]
+    assert gradient.tolist() == [[35, 30], [9, 30], [3, 2]]
+
+
+@pytest.mark.parametrize("name", KERNELS)
+def test_support_domain_is_where_the_boundary_is_not_felt(name, rng):
+    image = rng.normal(size=(9, 11))
+    points = rng.uniform(-1, 11, (2000, 2))
+    options = {"domain": "support", "prefilter": False}
+    mirror = Sampler(image, name, boundary="mirror", **options)
+    constant = Sampler(image, name, boundary="constant", cval=1e3, **options)
+    inside = mirror.inside(points)
+    reach = KERNELS[name].taps / 2 - 1
+    expected = ((points >= reach) & (points <= [10 - reach, 8 - reach])).all(axis=-1)
+    np.testing.assert_array_equal(inside, expected)
+    np.testing.assert_allclose(mirror(points), constant(points), atol=1e-12)
+
+
+@pytest.mark.parametrize("name", KERNELS)
+@pytest.mark.parametrize("prefilter", [True, False])
+@pytest.mark.parametrize("boundary", BOUNDARIES)
+@pytest.mark.parametrize("domain", ["image", "support"])
+def test_one_pixel_has_no_slope(name, prefilter, boundary, domain):
+    options = {"boundary": boundary, "domain": domain, "prefilter": prefilter}
+    column = np.array([[3.0], [5.0], [4.0], [8.0], [1.0], [2.0], [7.0], [7.5], [0.5]])
+    for image, axis in ((column, 0), (column.T, 1)):
+        sampler = Sampler(image, name, **options)
+        point = [0, 4.25] if axis == 0 else [4.25, 0]
+        value, gradient = sampler.value_and_grad(point)
+        assert sampler.inside(point) == (domain == "image" or name == "linear")
+        assert gradient[axis] == 0
+        if name == "linear":
+            assert value == 1.25
+            assert gradient[1 - axis] == 1
+
+
+def test_one_pixel_alone():
+    sampler = Sampler(np.array([[3]], np.uint8))
+    value, gradient = sampler.value_and_grad([[0, 0], [0.5, 0]])
+    np.testing.assert_array_equal(value, [3, np.nan])
+    assert not gradient.any()
+
+
+# Invalid samples
+
+
+@pytest.mark.parametrize("name", KERNELS)
+@pytest.mark.parametrize("dtype", ["u1", "f4", "f8"])
+@pytest.mark.parametrize("domain", ["image", "support", "unbounded"])
+def test_points_that_are_no_numbers_are_outside(name, dtype, domain):
+    sampler = Sampler(np.full((5, 6), 9, dtype), name, domain=domain, fill=-1)
+    bad = np.array([[np.nan, 2], [2, np.nan], [np.inf, 2], [2, -np.inf], [1e300, 0]])
+    value, gradient = sampler.value_and_grad(bad)
+    assert value.tolist() == [-1] * 5
+    assert not gradient.any()
+    assert not sampler.inside(bad).any()
+
+
+@pytest.mark.parametrize("kernel", ["linear", "catmull_rom"])
+@pytest.mark.parametrize("channels", [1, 2, 3, 4])
+def test_nan_pixel_invalidates_the_footprints_that_touch_it(kernel, channels, rng):
+    image = rng.normal(size=(12, 13, channels)).astype(np.float32)
+    image[5, 6, channels // 2] = np.nan
+    points = rng.uniform(2, 10, (500, 2))
+    sampler = Sampler(image, kernel, fill=-9)
+    value, gradient = sampler.value_and_grad(points)
+    reach = KERNELS[kernel].taps / 2
+    touches = (np.abs(points - [6, 5]) < reach).all(axis=-1)
+    np.testing.assert_array_equal(sampler.inside(points), ~touches)
+    assert (value[touches] == -9).all()
+    assert not gradient[touches].any()
+    filled = Sampler(np.nan_to_num(image), kernel)
+    np.testing.assert_array_equal(value[~touches], filled(points)[~touches])
+
+
+@pytest.mark.parametrize("kernel", ["bspline3", "bspline5"])
+@pytest.mark.parametrize("dtype", ["f4", "f8"])
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_invalid_pixel_does_not_poison_a_spline(kernel, dtype, bad, rng):
+    image = (100 + 10 * rng.normal(size=(50, 60))).astype(dtype)
+    broken = image.copy()
+    broken[20, 30] = bad
+    points = rng.uniform(0, [59, 49], (3000, 2))
+    sampler = Sampler(broken, kernel)
+    inside = sampler.inside(points)
+    distance = np.abs(points - [30, 20]).max(axis=-1)
+    assert not inside[distance < 2].any()
+    assert inside[distance > 14].all()
+    # What was filled in is wrong by 20 or so, and 0.001 of that is let through per
+    # coefficient.
+    expected = Sampler(image, kernel)(points)
+    np.testing.assert_allclose(sampler(points)[inside], expected[inside], atol=0.05)
+
+
+@pytest.mark.parametrize("invalid", ["rows", "columns", "corner", "all"])
+def test_large_gaps_do_not_poison_a_spline(invalid):
+    rows, columns = np.indices((60, 70))
+    image = 3.0 * columns - 2.0 * rows + 500
+    gap = {
+        "rows": np.s_[:20],
+        "columns": np.s_[:, 30:50],
+        "corner": np.s_[30:, 40:],
+        "all": np.s_[:],
+    }[invalid]
+    image[gap] = np.nan
+    sampler = Sampler(image, "bspline3")
+    points = np.stack([columns, rows], axis=-1)
+    inside = sampler.inside(points)
+    value = sampler(points)
+    assert not inside[gap].any()
+    near = np.isnan(image)
+    for axis in (0, 1):
+        near |= sum(np.roll(near, k, axis) for k in range(-8, 9)) > 0
+    assert inside[~near].all()
+    np.testing.assert_allclose(value[inside], image[inside], atol=0.3)
+
+
+# Arrays of all kinds
+
+
+LAYOUTS = {
+    "as it is": lambda image: image,
+    "upside down": lambda image: image[::-1],
+    "mirrored": lambda image: image[:, ::-1],
+    "channels reversed": lambda image: image[..., ::-1],
+    "every other": lambda image: image[::2, 1::2],
+    "transposed": lambda image: image.transpose(1, 0, 2),
+    "planar": lambda image: np.moveaxis(
+        np.ascontiguousarray(np.moveaxis(image, -1, 0)), 0, -1
+    ),
+    "big-endian": lambda image: image.astype(image.dtype.newbyteorder(">")),
+    "one value everywhere": lambda image: np.broadcast_to(image[:1, :1], image.shape),
+    "odd strides": lambda image: np.ndarray(
+        image.shape,
+        image.dtype,
+        buffer=np.pad(image, ((0, 0), (0, 0), (0, 3))).tobytes(),
+        strides=np.pad(image, ((0, 0), (0, 0), (0, 3))).strides,
+    ),
+    "unaligned": lambda image: np.frombuffer(
+        b"x" + image.tobytes(), image.dtype, offset=1
+    ).reshape(image.shape),
+}
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("kernel", ["linear", "catmull_rom", "bspline3"])
+@pytest.mark.parametrize("dtype", ["u1", "u2", "f4", "f8"])
+@pytest.mark.parametrize("channels", [1, 3, 4])
+def test_memory_layout_does_not_matter(layout, kernel, dtype, channels, rng):
+    image = rng.integers(0, 256, (24, 28, channels)).astype(dtype)
+    image = LAYOUTS[layout](image)
+    image.flags.writeable = False
+    plain = image.astype(image.dtype.newbyteorder("="), order="C")
+    points = rng.uniform(0, 11, (100, 2))
+    found = Sampler(image, kernel).value_and_grad(points)
+    expected = Sampler(plain, kernel).value_and_grad(points)
+    atol = 1e-3 if found[0].dtype == np.float32 else 1e-11
+    np.testing.assert_allclose(found[0], expected[0], atol=atol)
+    np.testing.assert_allclose(found[1], expected[1], atol=atol)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "result"),
+    [
+        ("bool", "f4"),
+        ("i1", "f4"),
+        ("i2", "f4"),
+        ("f2", "f4"),
+        ("u4", "f8"),
+        ("i4", "f8"),
+        ("u8", "f8"),
+        ("i8", "f8"),
+    ],
+)
+def test_other_numbers_are_neither_rounded_nor_clipped(dtype, result):
+    kind = np.dtype(dtype)
+    limits = np.iinfo(kind) if kind.kind in "iu" else None
+    low = 0 if limits is None else max(limits.min, 1 - 2**53)
+    high = 1 if limits is None else min(limits.max, 2**53 - 1)
+    image = np.array([[low, high], [high, low]]).astype(kind)
+    value = Sampler(image)([[0, 0], [1, 0]])
+    assert value.dtype == result
+    assert value.tolist() == [low, high]
+
+
+def test_image_is_not_copied(rng):
+    image = rng.integers(0, 256, (5, 6), np.uint8)
+    sampler = Sampler(image)
+    image[2, 3] = 77
+    assert sampler([3, 2]) == 77
+
+
+def test_image_outlives_its_name(rng):
+    image = rng.normal(size=(300, 300))
+    expected = image[7, 8]
+    sampler = Sampler(image)
+    del image
+    np.ones((300, 300))
+    assert sampler([8, 7]) == expected
+
+
+def test_memory_mapped_file_is_read_in_place(tmp_path, rng):
+    image = rng.integers(0, 65536, (30, 40)).astype(np.uint16)
+    image.tofile(tmp_path / "image")
+    mapped = np.memmap(tmp_path / "image", np.uint16, "r", shape=(30, 40))
+    points = rng.uniform(0, 29, (50, 2))
+    np.testing.assert_array_equal(Sampler(mapped)(points), Sampler(image)(points))
+
+
+@pytest.mark.parametrize("kernel", KERNELS)
+@pytest.mark.parametrize("dtype", ["u1", "u2", "f4", "f8"])
+@pytest.mark.parametrize("channels", [1, 2, 3, 4])
+@pytest.mark.parametrize("at_end", [True, False])
+def test_nothing_outside_the_image_is_read(kernel, dtype, channels, at_end, rng):
+    """The image ends where the memory ends: reading on would crash."""
+    page = mmap.PAGESIZE
+    height, width = 7, 9
+    size = height * width * channels * np.dtype(dtype).itemsize
+    pages = -(-size // page)
+    region = mmap.mmap(-1, (pages + 2) * page)
+    memory = np.frombuffer(region, np.uint8)
+    start = page + (pages * page - size if at_end else 0)
+    image = memory[start : start + size].view(dtype).reshape(height, width, channels)
+    image[:] = rng.integers(0, 256, image.shape)
+    protect(memory[:page])
+    protect(memory[(pages + 1) * page :])
+    points = np.concatenate([rng.uniform(0, [8, 6], (500, 2)), [[8, 6], [0, 0]]])
+    found = Sampler(image, kernel, prefilter=False).value_and_grad(points)
+    expected = Sampler(image.copy(), kernel, prefilter=False).value_and_grad(points)
+    assert bits(*found) == bits(*expected)
+
+
+def protect(page):
+    import ctypes
+
+    if os.name != "posix":
+        pytest.skip("needs mprotect")
+    libc = ctypes.CDLL(None, use_errno=True)
+    address = ctypes.c_void_p(page.ctypes.data)
+    assert libc.mprotect(address, ctypes.c_size_t(page.size), 0) == 0
+
+
+# Points of all kinds
+
+
+def test_shapes_of_the_results(rng):
+    points = rng.uniform(1, 4, (3, 0, 2)), rng.uniform(1, 4, (4, 5, 2)), [1.5, 2.5]
+    for xy in points:
+        lead = np.shape(xy)[:-1]
+        for image, channels in [
+            (np.ones((6, 7)), ()),
+            (np.ones((6, 7, 1)), (1,)),
+            (np.ones((6, 7, 3), np.uint8), (3,)),
+        ]:
+            sampler = Sampler(image)
+            value, gradient = sampler.value_and_grad(xy)
+            assert value.shape == lead + channels
+            assert gradient.shape == (*lead, *channels, 2)
+            assert sampler(xy).shape == lead + channels
+            assert sampler.inside(xy).shape == lead
+            assert sampler.inside(xy).dtype == np.bool_
+
+
+def test_layout_of_the_points_does_not_matter(rng):
+    sampler = Sampler(rng.normal(size=(40, 40)), "catmull_rom")
+    points = rng.uniform(0, 39, (6, 10, 2))
+    expected = sampler.value_and_grad(points)
+    planar = np.moveaxis(np.ascontiguousarray(np.moveaxis(points, -1, 0)), 0, -1)
+    backwards = np.ascontiguousarray(points[::-1, ::-1, ::-1])[::-1, ::-1, ::-1]
+    big_endian = points.astype(">f8")
+    for same in (planar, backwards, big_endian, points.tolist(), np.asfortranarray(points)):
+        assert bits(*sampler.value_and_grad(same)) == bits(*expected)
+    single = points.astype(np.float32)
+    np.testing.assert_array_equal(sampler(single), sampler(single.astype(float)))
+
+
+@pytest.mark.parametrize("kernel", KERNELS)
+def test_threads_change_no_bit(kernel, rng, monkeypatch):
+    image = rng.normal(size=(200, 300, 3)).astype(np.float32)
+    image[50, 60] = np.nan
+    points = rng.uniform(-2, 305, (50_001, 2))
+    results = []
+    for threads in ("1", "2", "5"):
+        monkeypatch.setenv("PHOTALIGN_THREADS", threads)
+        sampler = Sampler(image, kernel, boundary="nearest")
+        results.append(
+            bits(*sampler.value_and_grad(points), sampler(points), sampler.inside(points))
+        )
+    assert results[0] == results[1] == results[2]
+
+
+@settings(max_examples=60, deadline=None)
+@given(data=st.data())
+def test_any_image_at_any_point_is_its_neighborhood(data):
+    """Values lie between the pixels, and gradients are what differences say."""
+    height, width = data.draw(st.tuples(st.integers(1, 9), st.integers(1, 9)))
+    channels = data.draw(st.integers(1, 5))
+    dtype = data.draw(st.sampled_from(["u1", "u2", "f4", "f8"]))
+    seed = data.draw(st.integers(0, 99))
+    image = np.random.default_rng(seed).integers(0, 256, (height, width, channels))
+    sampler = Sampler(image.astype(dtype))
+    x = data.draw(st.floats(0, width - 1, allow_subnormal=False))
+    y = data.draw(st.floats(0, height - 1, allow_subnormal=False))
+    value, gradient = sampler.value_and_grad([x, y])
+    c, r = min(int(x), max(width - 2, 0)), min(int(y), max(height - 2, 0))
+    cell = image[r : r + 2, c : c + 2]
+    assert (value >= cell.min(axis=(0, 1)) - 1e-3).all()
+    assert (value <= cell.max(axis=(0, 1)) + 1e-3).all()
+    assert np.abs(gradient).max() <= 255.01
+
+
+# Misuse
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"kernel": "bicubic"}, "kernel: expected one of linear"),
+        ({"kernel": "bspline"}, "did you mean 'bspline"),
+        ({"boundary": "miror"}, "did you mean 'mirror'"),
+        ({"domain": "full"}, "domain: expected one of image, support, unbounded"),
+        ({"ndim": 3}, "ndim: expected 2, got 3"),
+        ({"cval": np.nan}, "cval: expected a finite number, got nan"),
+    ],
+)
+def test_unknown_choices_are_refused(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        Sampler(np.ones((4, 4)), **arguments)
+
+
+def test_fill_must_be_a_number():
+    with pytest.raises(TypeError, match="fill: expected a number, got None"):
+        Sampler(np.ones((4, 4)), fill=None)
+
+
+def test_transposed_points_are_refused_with_the_remedy():
+    with pytest.raises(ValueError, match=r"got \(2, 100\); pass points.T"):
+        Sampler(np.ones((4, 4)))(np.ones((2, 100)))
+
+
+def test_sampler_is_a_frozen_value():
+    sampler = Sampler(np.ones((4, 4)), "bspline3", boundary="nearest")
+    with pytest.raises(AttributeError):
+        sampler.kernel = "linear"
+    assert "kernel='bspline3', boundary='nearest'" in repr(sampler)
