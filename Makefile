@@ -62,7 +62,7 @@ format: $(VENV)/group-check
 	$(BIN)/clang-format -i $(filter %.cpp %.hpp,$(CORE))
 
 docs: $(VENV)/installed $(VENV)/group-docs
-	$(BIN)/mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 bench: $(VENV)/installed $(VENV)/group-bench
 	$(BIN)/python -m benchmarks

@@ -42,6 +42,7 @@ nb::dict as_dict(const AlignResult& found) {
   for (const Matrix3& m : found.derivatives) derivatives.insert(derivatives.end(), m.begin(), m.end());
   nb::dict result;
   result["status"] = static_cast<int>(found.status);
+  result["kernel"] = static_cast<int>(found.kernel);
   result["matrix"] = array_of(found.warp.data(), {3, 3});
   result["gain"] = array_of(found.gain.data(), {found.gain.size()});
   result["bias"] = array_of(found.bias.data(), {found.bias.size()});
@@ -62,7 +63,7 @@ nb::dict bound_align(const AnyArray& reference, const AnyArray& moving,
                      const std::optional<AnyArray>& moving_weight,
                      const std::optional<AnyArray>& reference_coefficients,
                      const std::optional<AnyArray>& moving_coefficients, const Doubles& start,
-                     int warp, int kernel, int composition, int coarse_composition, int brightness,
+                     int warp, int kernel, int last_kernel, int composition, int coarse_composition, int brightness,
                      int loss, double loss_scale, double tuning, int levels, int max_steps,
                      double step_tol, double damping, double min_overlap, int threads,
                      const nb::callable& on_step) {
@@ -77,6 +78,7 @@ nb::dict bound_align(const AnyArray& reference, const AnyArray& moving,
   const AlignOptions options{
       .warp = static_cast<WarpKind>(warp),
       .kernel = static_cast<Kernel>(kernel),
+      .last_kernel = static_cast<Kernel>(last_kernel),
       .composition = static_cast<Composition>(composition),
       .coarse_composition = static_cast<Composition>(coarse_composition),
       .brightness = static_cast<Brightness>(brightness),
@@ -123,7 +125,7 @@ void bind_alignment(nb::module_& m) {
   m.def("align", &bound_align, "reference"_a.noconvert(), "moving"_a.noconvert(),
         "reference_weight"_a.noconvert().none(), "moving_weight"_a.noconvert().none(),
         "reference_coefficients"_a.noconvert().none(), "moving_coefficients"_a.noconvert().none(),
-        "start"_a, "warp"_a, "kernel"_a, "composition"_a, "coarse_composition"_a, "brightness"_a,
+        "start"_a, "warp"_a, "kernel"_a, "last_kernel"_a, "composition"_a, "coarse_composition"_a, "brightness"_a,
         "loss"_a, "loss_scale"_a, "tuning"_a, "levels"_a, "max_steps"_a, "step_tol"_a, "damping"_a,
         "min_overlap"_a, "threads"_a, "on_step"_a,
         "Align two images; enumerations are numbers, weights have one channel.");

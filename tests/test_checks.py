@@ -16,6 +16,8 @@ from photalign._checks import (
     thread_count,
 )
 
+NO_NUMBERS = "^(image|points|mask): expected an array of real numbers"
+
 
 @pytest.mark.parametrize("dtype", ["u1", "u2", "f4", "f8"])
 @pytest.mark.parametrize("shape", [(4, 5), (4, 5, 3)])
@@ -55,11 +57,19 @@ def test_other_types_go_to_the_smallest_that_holds_them(dtype, holder):
 @pytest.mark.parametrize(
     ("image", "error", "message"),
     [
-        (np.ones((2, 2), complex), TypeError, "image: expected an array of real numbers"),
-        (np.array([[None]]), TypeError, "image: expected an array of real numbers"),
-        ("photo.png", TypeError, "image: expected an array of real numbers"),
-        (None, TypeError, "image: expected an array of real numbers"),
-        (np.ones((2, 2), "M8[s]"), TypeError, "image: expected an array of real numbers"),
+        (
+            np.ones((2, 2), complex),
+            TypeError,
+            NO_NUMBERS,
+        ),
+        (np.array([[None]]), TypeError, NO_NUMBERS),
+        ("photo.png", TypeError, NO_NUMBERS),
+        (None, TypeError, NO_NUMBERS),
+        (
+            np.ones((2, 2), "M8[s]"),
+            TypeError,
+            NO_NUMBERS,
+        ),
         (np.ones((2, 2), np.longdouble), TypeError, "of at most 64 bits"),
         ([[1, 2], [3]], ValueError, "image: expected rows of one length"),
         (3.0, ValueError, r"image: expected shape \(rows, columns\)"),
@@ -80,7 +90,7 @@ def test_what_is_no_image_is_refused(image, error, message):
 
 
 def test_messages_speak_of_the_argument():
-    with pytest.raises(ValueError, match="^moving: "):
+    with pytest.raises(ValueError, match=r"^moving: "):
         as_image(np.ones(3), "moving")
 
 
@@ -95,11 +105,15 @@ def test_points_of_float64_are_not_copied():
     ("points", "error", "message"),
     [
         (np.ones((2, 100)), ValueError, r"points: .*got \(2, 100\); pass points.T"),
-        (np.ones((3, 100)), ValueError, r"expected shape \(\.\.\., 2\), got \(3, 100\)$"),
+        (
+            np.ones((3, 100)),
+            ValueError,
+            r"\(\.\.\., 2\), got \(3, 100\)$",
+        ),
         (1.0, ValueError, r"got \(\)"),
         ([[1, 2], [3]], ValueError, "points: expected rows of one length"),
-        (["a", "b"], TypeError, "points: expected an array of real numbers"),
-        (np.ones(2, complex), TypeError, "points: expected an array of real numbers"),
+        (["a", "b"], TypeError, NO_NUMBERS),
+        (np.ones(2, complex), TypeError, NO_NUMBERS),
     ],
 )
 def test_what_are_no_points_is_refused(points, error, message):
@@ -128,7 +142,11 @@ def test_masks():
         (np.full((2, 3), -0.1), ValueError, "weights of 0 or more"),
         (np.full((2, 3), np.nan), ValueError, "finite weights"),
         (np.full((2, 3), np.inf), ValueError, "finite weights"),
-        (np.ones((2, 3), complex), TypeError, "mask: expected an array of real numbers"),
+        (
+            np.ones((2, 3), complex),
+            TypeError,
+            NO_NUMBERS,
+        ),
     ],
 )
 def test_what_is_no_mask_is_refused(mask, error, message):
@@ -141,9 +159,9 @@ def test_choices():
     assert choice("linear", known, "kernel") == "linear"
     with pytest.raises(ValueError, match="got 'Linear'; did you mean 'linear'"):
         choice("Linear", known, "kernel")
-    with pytest.raises(ValueError, match="linear, catmull_rom, got 'xyz'$"):
+    with pytest.raises(ValueError, match=r"linear, catmull_rom, got 'xyz'$"):
         choice("xyz", known, "kernel")
-    with pytest.raises(ValueError, match="got 3$"):
+    with pytest.raises(ValueError, match=r"got 3$"):
         choice(3, known, "kernel")
     with pytest.raises(ValueError, match="got \\['linear'\\]"):
         choice(["linear"], known, "kernel")

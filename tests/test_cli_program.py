@@ -9,6 +9,7 @@ import re
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ import pytest
 
 import photalign
 from command import ALL_OUTPUTS, PAIR, Folder, folder
-from photalign.cli.progress import level_bar
+from photalign.cli.progress import progress_bar
 from photalign.results import Alignment, Step
 
 __all__ = ["folder"]
@@ -37,28 +38,50 @@ def a_step(level: int, iteration: int) -> Step:
     )
 
 
-def test_bar_appears_after_a_second(
+def wait_for(text: str, capture: pytest.CaptureFixture[str]) -> str:
+    err = ""
+    deadline = time.monotonic() + 20
+    while text not in err and time.monotonic() < deadline:
+        time.sleep(0.01)
+        err += capture.readouterr().err
+    return err
+
+
+def test_bar_appears_after_a_while(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("FORCE_COLOR", "1")
-    now = iter((0.0, 0.5, 1.5, 2.0, 2.5))
-    monkeypatch.setattr("photalign.cli.progress.monotonic", lambda: next(now))
-    with level_bar(quiet=False) as show:
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setattr("photalign.cli.progress._PATIENCE", 0.2)
+    with progress_bar(quiet=False) as show:
+        assert "reading" in wait_for("reading", capsys)
         show(a_step(3, 1))
-        assert capsys.readouterr().err == ""
         show(a_step(2, 7))
-    err = capsys.readouterr().err
-    assert "level 2, step 7" in err
+        assert "level 2, step 7" in wait_for("level 2, step 7", capsys)
+        show("writing")
+        assert "writing" in wait_for("writing", capsys)
 
 
 @pytest.mark.parametrize("quiet", [False, True])
 def test_bar_is_for_people(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], quiet: bool
 ) -> None:
+    for name in ("FORCE_COLOR", "NO_COLOR"):
+        monkeypatch.delenv(name, raising=False)
     if quiet:
         monkeypatch.setenv("FORCE_COLOR", "1")
     monkeypatch.setattr("photalign.cli.progress._PATIENCE", 0.0)
-    with level_bar(quiet=quiet) as show:
+    with progress_bar(quiet=quiet) as show:
+        show(a_step(0, 1))
+        time.sleep(0.2)
+    assert capsys.readouterr().err == ""
+
+
+def test_bar_is_not_drawn_for_what_is_quick(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    with progress_bar(quiet=False) as show:
         show(a_step(0, 1))
     assert capsys.readouterr().err == ""
 

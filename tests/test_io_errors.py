@@ -55,11 +55,11 @@ def test_wrong_suffix_says_the_right_one(tmp_path: Path) -> None:
     assert_unreadable(tmp_path / "a.png", "got a JPEG file; name it .jpg")
 
 
-@pytest.mark.parametrize("suffix", [".png", ".jpg", ".tif", ".npy"])
-@pytest.mark.parametrize("dtype", ["uint8", "uint16"])
+@pytest.mark.parametrize(
+    ("suffix", "dtype"),
+    [(".png", "uint16"), (".jpg", "uint8"), (".tif", "float32"), (".npy", "uint8")],
+)
 def test_truncated_file_is_never_read(tmp_path: Path, suffix: str, dtype: str) -> None:
-    if suffix == ".jpg" and dtype != "uint8":
-        pytest.skip("JPEG has 8 bits")
     path = tmp_path / f"a{suffix}"
     image = texture((20, 30, 3), dtype)
     write_image(path, image)

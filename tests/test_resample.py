@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import threading
 import time
 
 import numpy as np
@@ -48,11 +47,15 @@ def test_result_shows_the_sampler_at_the_warped_pixels(kernel, dtype, channels, 
         assert np.abs(found - expected).max() <= 1
         assert (found == expected).mean() > 0.999
     else:
-        np.testing.assert_allclose(found, expected, atol=1e-3 if dtype == "f4" else 1e-9)
+        np.testing.assert_allclose(
+            found, expected, atol=1e-3 if dtype == "f4" else 1e-9
+        )
 
 
 @pytest.mark.parametrize("kernel", KERNELS)
-@pytest.mark.parametrize("dtype", ["?", "u1", "i2", "u2", ">u2", "i4", "f2", "f4", ">f8"])
+@pytest.mark.parametrize(
+    "dtype", ["?", "u1", "i2", "u2", ">u2", "i4", "f2", "f4", ">f8"]
+)
 def test_identity_gives_the_image_back(kernel, dtype, rng):
     image = (rng.normal(size=(21, 34, 3)) * 50 + 100).clip(0, 255).astype(dtype)
     same, valid = resample(image, np.eye(3), kernel=kernel, return_valid=True)
@@ -177,9 +180,6 @@ def test_all_instruction_sets_agree(rng):
 
 
 @pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="needs a timer")
-@pytest.mark.skipif(
-    threading.current_thread() is not threading.main_thread(), reason="needs signals"
-)
 def test_ctrl_c_stops_a_long_run():
     image = np.ones((100, 100, 4))
     previous = signal.signal(signal.SIGALRM, signal.default_int_handler)

@@ -1,9 +1,6 @@
-"""Samplers: values against SciPy, borders, domains, invalid pixels, any array."""
+"""Samplers: values against SciPy, borders, domains, points of all kinds."""
 
 from __future__ import annotations
-
-import mmap
-import os
 
 import numpy as np
 import pytest
@@ -179,205 +176,6 @@ def test_one_pixel_alone():
     assert not gradient.any()
 
 
-# Invalid samples
-
-
-@pytest.mark.parametrize("name", KERNELS)
-@pytest.mark.parametrize("dtype", ["u1", "f4", "f8"])
-@pytest.mark.parametrize("domain", ["image", "support", "unbounded"])
-def test_points_that_are_no_numbers_are_outside(name, dtype, domain):
-    sampler = Sampler(np.full((5, 6), 9, dtype), name, domain=domain, fill=-1)
-    bad = np.array([[np.nan, 2], [2, np.nan], [np.inf, 2], [2, -np.inf], [1e300, 0]])
-    value, gradient = sampler.value_and_grad(bad)
-    assert value.tolist() == [-1] * 5
-    assert not gradient.any()
-    assert not sampler.inside(bad).any()
-
-
-@pytest.mark.parametrize("kernel", ["linear", "catmull_rom"])
-@pytest.mark.parametrize("channels", [1, 2, 3, 4])
-def test_nan_pixel_invalidates_the_footprints_that_touch_it(kernel, channels, rng):
-    image = rng.normal(size=(12, 13, channels)).astype(np.float32)
-    image[5, 6, channels // 2] = np.nan
-    points = rng.uniform(2, 10, (500, 2))
-    sampler = Sampler(image, kernel, fill=-9)
-    value, gradient = sampler.value_and_grad(points)
-    reach = KERNELS[kernel].taps / 2
-    touches = (np.abs(points - [6, 5]) < reach).all(axis=-1)
-    np.testing.assert_array_equal(sampler.inside(points), ~touches)
-    assert (value[touches] == -9).all()
-    assert not gradient[touches].any()
-    filled = Sampler(np.nan_to_num(image), kernel)
-    np.testing.assert_array_equal(value[~touches], filled(points)[~touches])
-
-
-@pytest.mark.parametrize("kernel", ["bspline3", "bspline5"])
-@pytest.mark.parametrize("dtype", ["f4", "f8"])
-@pytest.mark.parametrize("bad", [np.nan, np.inf])
-def test_invalid_pixel_does_not_poison_a_spline(kernel, dtype, bad, rng):
-    image = (100 + 10 * rng.normal(size=(50, 60))).astype(dtype)
-    broken = image.copy()
-    broken[20, 30] = bad
-    points = rng.uniform(0, [59, 49], (3000, 2))
-    sampler = Sampler(broken, kernel)
-    inside = sampler.inside(points)
-    distance = np.abs(points - [30, 20]).max(axis=-1)
-    assert not inside[distance < 2].any()
-    assert inside[distance > 14].all()
-    # What was filled in is wrong by 20 or so, and 0.001 of that is let through per
-    # coefficient.
-    expected = Sampler(image, kernel)(points)
-    np.testing.assert_allclose(sampler(points)[inside], expected[inside], atol=0.05)
-
-
-@pytest.mark.parametrize("invalid", ["rows", "columns", "corner", "all"])
-def test_large_gaps_do_not_poison_a_spline(invalid):
-    rows, columns = np.indices((60, 70))
-    image = 3.0 * columns - 2.0 * rows + 500
-    gap = {
-        "rows": np.s_[:20],
-        "columns": np.s_[:, 30:50],
-        "corner": np.s_[30:, 40:],
-        "all": np.s_[:],
-    }[invalid]
-    image[gap] = np.nan
-    sampler = Sampler(image, "bspline3")
-    points = np.stack([columns, rows], axis=-1)
-    inside = sampler.inside(points)
-    value = sampler(points)
-    assert not inside[gap].any()
-    near = np.isnan(image)
-    for axis in (0, 1):
-        near |= sum(np.roll(near, k, axis) for k in range(-8, 9)) > 0
-    assert inside[~near].all()
-    np.testing.assert_allclose(value[inside], image[inside], atol=0.3)
-
-
-# Arrays of all kinds
-
-
-LAYOUTS = {
-    "as it is": lambda image: image,
-    "upside down": lambda image: image[::-1],
-    "mirrored": lambda image: image[:, ::-1],
-    "channels reversed": lambda image: image[..., ::-1],
-    "every other": lambda image: image[::2, 1::2],
-    "transposed": lambda image: image.transpose(1, 0, 2),
-    "planar": lambda image: np.moveaxis(
-        np.ascontiguousarray(np.moveaxis(image, -1, 0)), 0, -1
-    ),
-    "big-endian": lambda image: image.astype(image.dtype.newbyteorder(">")),
-    "one value everywhere": lambda image: np.broadcast_to(image[:1, :1], image.shape),
-    "odd strides": lambda image: np.ndarray(
-        image.shape,
-        image.dtype,
-        buffer=np.pad(image, ((0, 0), (0, 0), (0, 3))).tobytes(),
-        strides=np.pad(image, ((0, 0), (0, 0), (0, 3))).strides,
-    ),
-    "unaligned": lambda image: np.frombuffer(
-        b"x" + image.tobytes(), image.dtype, offset=1
-    ).reshape(image.shape),
-}
-
-
-@pytest.mark.parametrize("layout", LAYOUTS)
-@pytest.mark.parametrize("kernel", ["linear", "catmull_rom", "bspline3"])
-@pytest.mark.parametrize("dtype", ["u1", "u2", "f4", "f8"])
-@pytest.mark.parametrize("channels", [1, 3, 4])
-def test_memory_layout_does_not_matter(layout, kernel, dtype, channels, rng):
-    image = rng.integers(0, 256, (24, 28, channels)).astype(dtype)
-    image = LAYOUTS[layout](image)
-    image.flags.writeable = False
-    plain = image.astype(image.dtype.newbyteorder("="), order="C")
-    points = rng.uniform(0, 11, (100, 2))
-    found = Sampler(image, kernel).value_and_grad(points)
-    expected = Sampler(plain, kernel).value_and_grad(points)
-    atol = 1e-3 if found[0].dtype == np.float32 else 1e-11
-    np.testing.assert_allclose(found[0], expected[0], atol=atol)
-    np.testing.assert_allclose(found[1], expected[1], atol=atol)
-
-
-@pytest.mark.parametrize(
-    ("dtype", "result"),
-    [
-        ("bool", "f4"),
-        ("i1", "f4"),
-        ("i2", "f4"),
-        ("f2", "f4"),
-        ("u4", "f8"),
-        ("i4", "f8"),
-        ("u8", "f8"),
-        ("i8", "f8"),
-    ],
-)
-def test_other_numbers_are_neither_rounded_nor_clipped(dtype, result):
-    kind = np.dtype(dtype)
-    limits = np.iinfo(kind) if kind.kind in "iu" else None
-    low = 0 if limits is None else max(limits.min, 1 - 2**53)
-    high = 1 if limits is None else min(limits.max, 2**53 - 1)
-    image = np.array([[low, high], [high, low]]).astype(kind)
-    value = Sampler(image)([[0, 0], [1, 0]])
-    assert value.dtype == result
-    assert value.tolist() == [low, high]
-
-
-def test_image_is_not_copied(rng):
-    image = rng.integers(0, 256, (5, 6), np.uint8)
-    sampler = Sampler(image)
-    image[2, 3] = 77
-    assert sampler([3, 2]) == 77
-
-
-def test_image_outlives_its_name(rng):
-    image = rng.normal(size=(300, 300))
-    expected = image[7, 8]
-    sampler = Sampler(image)
-    del image
-    np.ones((300, 300))
-    assert sampler([8, 7]) == expected
-
-
-def test_memory_mapped_file_is_read_in_place(tmp_path, rng):
-    image = rng.integers(0, 65536, (30, 40)).astype(np.uint16)
-    image.tofile(tmp_path / "image")
-    mapped = np.memmap(tmp_path / "image", np.uint16, "r", shape=(30, 40))
-    points = rng.uniform(0, 29, (50, 2))
-    np.testing.assert_array_equal(Sampler(mapped)(points), Sampler(image)(points))
-
-
-@pytest.mark.parametrize("kernel", KERNELS)
-@pytest.mark.parametrize("dtype", ["u1", "u2", "f4", "f8"])
-@pytest.mark.parametrize("channels", [1, 2, 3, 4])
-@pytest.mark.parametrize("at_end", [True, False])
-def test_nothing_outside_the_image_is_read(kernel, dtype, channels, at_end, rng):
-    """The image ends where the memory ends: reading on would crash."""
-    page = mmap.PAGESIZE
-    height, width = 7, 9
-    size = height * width * channels * np.dtype(dtype).itemsize
-    pages = -(-size // page)
-    region = mmap.mmap(-1, (pages + 2) * page)
-    memory = np.frombuffer(region, np.uint8)
-    start = page + (pages * page - size if at_end else 0)
-    image = memory[start : start + size].view(dtype).reshape(height, width, channels)
-    image[:] = rng.integers(0, 256, image.shape)
-    protect(memory[:page])
-    protect(memory[(pages + 1) * page :])
-    points = np.concatenate([rng.uniform(0, [8, 6], (500, 2)), [[8, 6], [0, 0]]])
-    found = Sampler(image, kernel, prefilter=False).value_and_grad(points)
-    expected = Sampler(image.copy(), kernel, prefilter=False).value_and_grad(points)
-    assert bits(*found) == bits(*expected)
-
-
-def protect(page):
-    import ctypes
-
-    if os.name != "posix":
-        pytest.skip("needs mprotect")
-    libc = ctypes.CDLL(None, use_errno=True)
-    address = ctypes.c_void_p(page.ctypes.data)
-    assert libc.mprotect(address, ctypes.c_size_t(page.size), 0) == 0
-
-
 # Points of all kinds
 
 
@@ -406,7 +204,13 @@ def test_layout_of_the_points_does_not_matter(rng):
     planar = np.moveaxis(np.ascontiguousarray(np.moveaxis(points, -1, 0)), 0, -1)
     backwards = np.ascontiguousarray(points[::-1, ::-1, ::-1])[::-1, ::-1, ::-1]
     big_endian = points.astype(">f8")
-    for same in (planar, backwards, big_endian, points.tolist(), np.asfortranarray(points)):
+    for same in (
+        planar,
+        backwards,
+        big_endian,
+        points.tolist(),
+        np.asfortranarray(points),
+    ):
         assert bits(*sampler.value_and_grad(same)) == bits(*expected)
     single = points.astype(np.float32)
     np.testing.assert_array_equal(sampler(single), sampler(single.astype(float)))
@@ -422,7 +226,9 @@ def test_threads_change_no_bit(kernel, rng, monkeypatch):
         monkeypatch.setenv("PHOTALIGN_THREADS", threads)
         sampler = Sampler(image, kernel, boundary="nearest")
         results.append(
-            bits(*sampler.value_and_grad(points), sampler(points), sampler.inside(points))
+            bits(
+                *sampler.value_and_grad(points), sampler(points), sampler.inside(points)
+            )
         )
     assert results[0] == results[1] == results[2]
 

@@ -12,7 +12,7 @@ struct ReviewSink final : RowSink {
   Losses losses;
   float* psi;
   float* valid;
-  Float one{}, r{}, m{}, rr{}, mr{}, mm{}, square{}, weight{};
+  Float pixels{}, one{}, r{}, m{}, rr{}, mr{}, mm{}, square{}, weight{};
 
   ReviewSink(Losses l, float* psi_of_tile, float* valid_of_tile)
       : losses(l), psi(psi_of_tile), valid(valid_of_tile) {
@@ -25,6 +25,7 @@ struct ReviewSink final : RowSink {
       const Float mask = load(work.weights + i);
       const Float residual = load(work.residual + i);
       const Float value = load(work.value + i);
+      pixels += select(mask > 0, splat(1.0f), Float{});
       one += mask;
       r += mask * residual;
       m += mask * value;
@@ -45,6 +46,7 @@ struct ReviewSink final : RowSink {
   }
 
   void add_to(ReviewSums& sums) const {
+    sums.pixels += sum(pixels);
     sums.one += sum(one);
     sums.r += sum(r);
     sums.m += sum(m);
@@ -90,7 +92,7 @@ void review(const TilePass& pass, std::int64_t row_of_tiles, float* memory, Revi
       with_kernel(pass.kernel, [&](auto kernel) {
         using K = decltype(kernel);
         work.reference_weight = Float{};
-        compare<K>(pass, pass.estimate, Gradients(), channel, tile, work, sink);
+        compare<K>(pass, pass.estimate, Gradients::none, channel, tile, work, sink);
         ReviewSums& total = sums[channel];
         const double rho = sum(sink.losses.rho);
         const double valid = sum(sink.losses.weight);
@@ -113,34 +115,50 @@ std::int64_t rows_of_sandwich(const TilePass& pass) {
 }
 
 // Sums A over the core of a tile and keeps the weighted Jacobian's factors over tile and margin.
+//
+// A is how the equations J'psi(r) = 0 change with the warp: the Jacobian's gradient times the residual's,
+// which is the moving image's. Both hold the true gradient, and noise; the product of the reference's with
+// the moving image's is free of the noise's square, which would make the covariance too small.
 template <int D, bool B>
 struct SandwichSink final : RowSink {
   const TilePass& pass;
   Rect core;
-  Workspace& work;
   Moments<D, B> a;
-  float* kept[4];  // w gx, w gy, w m, w of the whole tile
+  float* jacobian[2];  // of the whole tile: w gx and w gy,
+  float* mean[2];      // w times the mean of both images' gradients,
+  float* photometric[2];  // w m, w
 
-  SandwichSink(const TilePass& p, const Rect& c, Workspace& w)
-      : pass(p), core(c), work(w), kept{w.losses, w.losses + tile_floats, w.previous_losses, w.previous_losses + tile_floats} {
-    std::fill(w.losses, w.losses + loss_floats, 0.0f);
-    if (B) std::fill(w.previous_losses, w.previous_losses + loss_floats, 0.0f);
+  SandwichSink(const TilePass& p, const Rect& c, const Workspace& w)
+      : pass(p),
+        core(c),
+        jacobian{w.losses, w.losses + tile_floats},
+        mean{w.psi, w.psi_valid},
+        photometric{w.previous_losses, w.previous_losses + tile_floats} {
+    for (float* tile : {jacobian[0], jacobian[1], mean[0], mean[1], photometric[0], photometric[1]})
+      std::fill(tile, tile + tile_floats, 0.0f);
   }
 
-  void take(std::int64_t x, std::int64_t y, int count, Workspace&) override {
-    const std::int64_t at =
-        (y - core.y + max_lag) * row_floats + (x - core.x + max_lag);
+  void take(std::int64_t x, std::int64_t y, int count, Workspace& work) override {
+    const std::int64_t at = (y - core.y + max_lag) * row_floats + (x - core.x + max_lag);
+    // The share of the reference's gradient in the Jacobian.
+    const float share = pass.composition == Composition::forward   ? 0.0f
+                        : pass.composition == Composition::inverse ? 1.0f
+                                                                   : 0.5f;
     with_loss(pass.loss, [&](auto loss) {
       for (int i = 0; i < count; i += lanes) {
         const Float mask = load(work.weights + i);
         const Float r = load(work.residual + i);
         const auto influence = decltype(loss)::at(r * r, splat(pass.threshold));
         const Float w = mask * influence.weight;
-        store(kept[0] + at + i, w * load(work.gx + i));
-        store(kept[1] + at + i, w * load(work.gy + i));
+        const Float tx = load(work.tx + i), ty = load(work.ty + i);
+        const Float gx = load(work.gx + i), gy = load(work.gy + i);
+        store(jacobian[0] + at + i, w * (share * tx + (1 - share) * gx));
+        store(jacobian[1] + at + i, w * (share * ty + (1 - share) * gy));
+        store(mean[0] + at + i, w * 0.5f * (tx + gx));
+        store(mean[1] + at + i, w * 0.5f * (ty + gy));
         if constexpr (B) {
-          store(kept[2] + at + i, w * load(work.value + i));
-          store(kept[3] + at + i, w);
+          store(photometric[0] + at + i, w * load(work.value + i));
+          store(photometric[1] + at + i, w);
         }
         const Float column = static_cast<float>(x + i - core.x) + iota();
         const Int inside = (column >= 0) & (column < static_cast<float>(core.width));
@@ -148,8 +166,20 @@ struct SandwichSink final : RowSink {
       }
     });
     if (y < core.y || y >= core.y + core.height) return;
-    a.add_row({work.weights, work.residual, work.value, work.gx, work.gy}, count, normalized_x(x),
-              static_cast<float>(pass.scale), normalized_y(y));
+    a.add_row(count, normalized_x(x), static_cast<float>(pass.scale), normalized_y(y), [&](int i) {
+      const Float w = load(work.weights + i);
+      const Float gx = load(work.gx + i), gy = load(work.gy + i);
+      const Float tx = load(work.tx + i), ty = load(work.ty + i);
+      Products p{};
+      p.xx = w * gx * tx, p.xy = w * 0.5f * (gx * ty + gy * tx), p.yy = w * gy * ty;
+      if constexpr (B) {
+        const Float m = load(work.value + i);
+        p.x1 = w * 0.5f * (gx + tx), p.y1 = w * 0.5f * (gy + ty);
+        p.xm = p.x1 * m, p.ym = p.y1 * m;
+        p.one = w, p.m = w * m, p.mm = p.m * m;
+      }
+      return p;
+    });
   }
 
   float normalized_x(std::int64_t x) const {
@@ -159,9 +189,10 @@ struct SandwichSink final : RowSink {
     return static_cast<float>((static_cast<double>(y) - pass.center_y) * pass.scale);
   }
 
-  // Row j of the core of kept[k], filtered by the autocorrelation in both directions.
-  void filter(const Correlation& rho, int k, std::int64_t j, float* room, float* out) const {
-    const float* from = kept[k] + j * row_floats;
+  // Row j of the core of a tile, filtered by the autocorrelation in both directions.
+  void filter(const Correlation& rho, const float* tile, std::int64_t j, float* room,
+              float* out) const {
+    const float* from = tile + j * row_floats;
     for (std::int64_t i = 0; i < core.width + 2 * max_lag; i += lanes) {
       Float v{};
       for (int lag = -max_lag; lag <= max_lag; ++lag)
@@ -176,25 +207,25 @@ struct SandwichSink final : RowSink {
     }
   }
 
-  // B of the core. The polynomials of the coordinates change little over a few pixels and are taken at
-  // one of the two.
-  Moments<D, B> filling(const Correlation& rho) const {
+  // B of the core: the Jacobian times the filtered mean gradient. A gradient that comes from one image
+  // is correlated with that image's noise in the residual, which takes away half of what the noise of
+  // the gradient would add; the mean does the same. The polynomials of the coordinates change little
+  // over a few pixels and are taken at one of the two.
+  Moments<D, B> filling(const Correlation& rho, const Workspace& work) const {
     Moments<D, B> b;
+    const float* own[4] = {jacobian[0], jacobian[1], photometric[0], photometric[1]};
+    const float* partner[4] = {mean[0], mean[1], photometric[0], photometric[1]};
     float* filtered[4] = {work.gx, work.gy, work.value, work.weights};
     for (std::int64_t j = 0; j < core.height; ++j) {
-      for (int k = 0; k < (B ? 4 : 2); ++k) filter(rho, k, j, work.stencil, filtered[k]);
+      for (int k = 0; k < (B ? 4 : 2); ++k) filter(rho, partner[k], j, work.stencil, filtered[k]);
       const std::int64_t at = (j + max_lag) * row_floats + max_lag;
       b.add_row(static_cast<int>(core.width), normalized_x(core.x), static_cast<float>(pass.scale),
                 normalized_y(core.y + j), [&](int i) {
-                  const Int inside = iota() < static_cast<float>(core.width - i);
-                  const auto own = [&](int k) {
-                    return select(inside, load(kept[k] + at + i), Float{});
-                  };
-                  const auto other = [&](int k) {
-                    return select(inside, load(filtered[k] + i), Float{});
-                  };
+                  const Int inside = iota() < splat(static_cast<float>(core.width - i));
                   const auto product = [&](int k, int l) {
-                    return 0.5f * (own(k) * other(l) + own(l) * other(k));
+                    const Float both = load(own[k] + at + i) * load(filtered[l] + i) +
+                                       load(own[l] + at + i) * load(filtered[k] + i);
+                    return select(inside, 0.5f * both, Float{});
                   };
                   Products p{};
                   p.xx = product(0, 0), p.xy = product(0, 1), p.yy = product(1, 1);
@@ -220,11 +251,10 @@ void sandwich_tile(const TilePass& pass, const Correlation& rho, const Rect& cor
   wide.width = std::min(core.x + core.width + max_lag, pass.reference.width) - wide.x;
   wide.height = std::min(core.y + core.height + max_lag, pass.reference.height) - wide.y;
   with_kernel(pass.kernel, [&](auto kernel) {
-    compare<decltype(kernel)>(pass, pass.estimate, Gradients(pass.composition), channel, wide, work,
-                              sink);
+    compare<decltype(kernel)>(pass, pass.estimate, Gradients::both, channel, wide, work, sink);
   });
   sink.a.add_to(a);
-  sink.filling(rho).add_to(b);
+  sink.filling(rho, work).add_to(b);
 }
 
 void sandwich(const TilePass& pass, const Correlation& rho, std::int64_t row, float* memory, Sums* a,

@@ -56,7 +56,7 @@ void linearize_tile(const TilePass& pass, const Rect& tile, std::int64_t index, 
   float* kept = place_for_losses(pass, index, work);
   with_moments(pass, {pass, tile, kept}, [&](TileSums& tile_sums) {
     work.reference_weight = Float{};
-    compare<K>(pass, pass.estimate, Gradients(pass.composition), channel, tile, work, tile_sums);
+    compare<K>(pass, pass.estimate, gradients_of(pass.composition), channel, tile, work, tile_sums);
     tile_sums.add_to(sums);
     const double rho = sum(tile_sums.losses.rho);
     const double valid = sum(tile_sums.losses.weight);
@@ -104,7 +104,7 @@ void residual_row(const TilePass& pass, std::int64_t row, float* memory, float* 
         Rect tile = tile_at(pass, column, 0);
         tile.y = row;
         tile.height = 1;
-        compare<K>(pass, pass.estimate, Gradients(), channel, tile, work, sink);
+        compare<K>(pass, pass.estimate, Gradients::none, channel, tile, work, sink);
       }
     }
   });

@@ -92,10 +92,6 @@ class Loop {
               accepted});
   }
 
-  void renormalize() {
-    if (options_.brightness == Brightness::normalized) match_contrast(here_, state_);
-  }
-
   Status iterate() {
     begin();
     StepControl control(options_.damping);
@@ -131,7 +127,6 @@ class Loop {
         if (accepted) {
           state_ = candidate;
           here_ = std::move(there);
-          renormalize();
         }
       }
       report(motion, damping, accepted);
@@ -186,6 +181,18 @@ void match_contrast(const Evaluation& at, State& state) {
     if (!std::isfinite(ratio) || ratio <= 0) continue;
     state.gain[c] = ratio;
     state.bias[c] = mean_reference - ratio * mean_m;
+  }
+}
+
+void fit_gain_bias(const Evaluation& at, State& state) {
+  for (std::size_t c = 0; c < at.channels.size(); ++c) {
+    const Sums& s = at.channels[c];
+    const double determinant = s.wmm * s.w - s.wm * s.wm;
+    const double gain = (s.wm * s.wr - s.w * s.wmr) / determinant;
+    const double bias = (s.wm * s.wmr - s.wmm * s.wr) / determinant;
+    if (!std::isfinite(gain) || !std::isfinite(bias)) continue;
+    state.gain[c] += gain;
+    state.bias[c] += bias;
   }
 }
 

@@ -18,8 +18,9 @@ void sample_channels(const SamplerView& sampler, const PointsView& points, const
 template <class K, class T>
 void sample_dtype(const SamplerView& sampler, const PointsView& points, const SamplesView& out) {
   const Image& image = sampler.image;
-  const bool is_packed = image.channel_stride == sizeof(T) &&
-                         image.column_stride == image.channels * image.channel_stride;
+  const std::int64_t size = sizeof(T);
+  const bool is_packed = image.column_stride == image.channels * size &&
+                         (image.channels == 1 || image.channel_stride == size);
   switch (is_packed ? image.channels : 0) {
     case 1:
       return sample_channels<K, T, 1>(sampler, points, out);

@@ -55,10 +55,11 @@ class GainBias(Brightness):
 class Normalized(Brightness):
     """Zero-mean normalized correlation, per channel.
 
-    Gain and bias give the moving image the mean and the contrast of the
-    reference at every step, and the step is the one of the normalized
-    residual's true gradient (Evangelidis and Psarakis, 2008, eq. 9): changes
-    that a gain or a bias can make are projected out of it.
+    The step is that of the normalized residual's true gradient (Evangelidis and
+    Psarakis, 2008, eq. 9): what a gain or a bias can change is projected out of
+    it. Gain and bias of the result give the moving image the mean and the contrast
+    of the reference; `GainBias` ends on the same warp and on the gain and bias of
+    least squares, which noise in the moving image makes too small.
     """
 
     name: ClassVar[str] = "normalized"

@@ -132,7 +132,7 @@ class Tukey(Loss):
 class GemanMcClure(Loss):
     """Saturates smoothly at the squared threshold (Geman and McClure, 1987)."""
 
-    tuning: float = 4.6
+    tuning: float = 3.787
 
     name: ClassVar[str] = "geman_mcclure"
     code: ClassVar[int] = 4

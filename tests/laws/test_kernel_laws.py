@@ -6,9 +6,9 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from exact_kernels import BEFORE, TAPS, weights
 from scipy.ndimage import map_coordinates, spline_filter1d
 
+from exact_kernels import BEFORE, TAPS, weights
 from photalign import _core
 from photalign.kernels import ALIGNMENT_KERNELS, KERNELS, Kernel
 from photalign.sampling import Sampler
@@ -64,7 +64,9 @@ def test_weights_are_the_exact_ones(name, axis):
             along, across = 5 - before + k, 5
             image[(across, along) if axis == "x" else (along, across)] = 1
             point = (5 + float(t), 5.5) if axis == "x" else (5.5, 5 + float(t))
-            value, gradient = Sampler(image, name, prefilter=False).value_and_grad(point)
+            value, gradient = Sampler(image, name, prefilter=False).value_and_grad(
+                point
+            )
             assert value == pytest.approx(float(exact[k] * center), abs=2e-16)
             slope = gradient[0 if axis == "x" else 1]
             assert slope == pytest.approx(float(slopes[k] * center), abs=4e-16)
@@ -170,7 +172,9 @@ def test_gradient_is_the_derivative_of_the_value(kernel, boundary, rng):
             points[:, axis] = cell[axis] + nodes
             value, gradient = sampled.value_and_grad(points)
             fit = np.polynomial.Chebyshev.fit(nodes, value, 6, domain=[0, 1])
-            np.testing.assert_allclose(gradient[:, axis], fit.deriv()(nodes), atol=1e-11)
+            np.testing.assert_allclose(
+                gradient[:, axis], fit.deriv()(nodes), atol=1e-11
+            )
 
 
 @pytest.mark.parametrize("kernel", ALL)

@@ -25,7 +25,8 @@ enum class Status : int {
 
 struct AlignOptions {
   WarpKind warp = WarpKind::affine;
-  Kernel kernel = Kernel::bspline5;           // of the finest level
+  Kernel kernel = Kernel::bspline3;  // of the finest level
+  Kernel last_kernel = Kernel::bspline5;  // of the last steps, where the noise is low enough to need it
   Composition composition = Composition::inverse;  // of the finest level
   Composition coarse_composition = Composition::esm;
   Brightness brightness = Brightness::none;
@@ -55,6 +56,7 @@ struct StepRecord {
 
 struct AlignResult {
   Status status = Status::nonfinite;
+  Kernel kernel = Kernel::linear;  // that the result was found with
   Matrix3 warp{};
   std::vector<double> gain, bias;
   double cost = 0, rms = 0, correlation = 0, overlap = 0, scale = 0;

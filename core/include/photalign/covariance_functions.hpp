@@ -14,6 +14,7 @@ inline constexpr int max_lag = 6;
 struct ReviewSums {
   double rho = 0, valid = 0, reference = 0;               // as in Sums
   double both = 0, both_rho = 0, both_rho_previous = 0;   // as in Sums
+  double pixels = 0;  // valid ones, each counted as 1
   // With the weights of masks only: sums of 1, the residual r and the moving value m, and products.
   double one = 0, r = 0, m = 0, rr = 0, mr = 0, mm = 0;
   // The influence psi = rho'(r^2) r: its squares, those of its weights, and its products at each lag.

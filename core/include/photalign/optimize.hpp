@@ -13,7 +13,6 @@ struct LoopOptions {
   double step_tol;  // pixels at full resolution
   double damping;   // 0: Gauss-Newton, which halves a step that fails
   double min_overlap;
-  Brightness brightness;
   double loss_scale;  // 0: estimated from the residuals
   double tuning;
   int level;
@@ -32,6 +31,9 @@ LoopResult optimize(LevelProblem& problem, State start, const LoopOptions& optio
 // Gain and bias with which the moving image has the mean and the contrast of the reference, per
 // channel: what zero-mean normalized correlation divides out.
 void match_contrast(const Evaluation& at, State& state);
+
+// Gain and bias that minimize the squared residuals, per channel.
+void fit_gain_bias(const Evaluation& at, State& state);
 
 // Robust standard deviation of the residuals: 1.4826 times their median absolute value, and no less
 // than rounding leaves.

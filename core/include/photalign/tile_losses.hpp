@@ -108,7 +108,7 @@ void compare_losses(const TilePass& pass, const Rect& tile, std::int64_t index, 
       before = pass.previous_losses + index * loss_floats;
     } else {
       LossSink previous({pass, tile, work.previous_losses});
-      compare<K>(pass, *pass.previous, Gradients(), channel, tile, work, previous);
+      compare<K>(pass, *pass.previous, Gradients::none, channel, tile, work, previous);
     }
     add_common(tile, losses, before, sums);
   }

@@ -11,13 +11,13 @@ struct Workspace {
   float *reference, *moving, *weight;
   float *losses, *previous_losses;  // loss_floats each
   float *psi, *psi_valid;           // tile_floats each
-  float *stencil, *u, *v, *ones, *mask;
+  float *stencil, *u, *v, *ones, *reference_mask, *moving_mask;
   // The row at hand. Invalid entries have weight 0 and are 0; `target` is NaN where the reference is.
   float *value, *target, *residual, *weights, *gx, *gy, *tx, *ty;
   Float reference_weight{};  // sum of the weights over the valid pixels of the reference
 
   static constexpr std::int64_t patch = max_patch_floats + 64;
-  static constexpr std::int64_t floats = 3 * patch + 3 * loss_floats + (2 + 12) * row_floats + 64;
+  static constexpr std::int64_t floats = 3 * patch + 3 * loss_floats + (2 + 13) * row_floats + 64;
 
   explicit Workspace(float* memory) {
     // Everything starts on cache lines.
@@ -44,7 +44,8 @@ struct Workspace {
     take(gy, row_floats);
     take(tx, row_floats);
     take(ty, row_floats);
-    take(mask, row_floats);
+    take(reference_mask, row_floats);
+    take(moving_mask, row_floats);
     take(ones, row_floats);
     std::fill(ones, ones + row_floats, 1.0f);
   }
@@ -98,28 +99,52 @@ struct Footprint {
   bool too_large() const { return rect.width * rect.height > max_patch_floats; }
 };
 
-// Which gradient the Jacobian takes: the composition, as two questions.
-struct Gradients {
-  bool of_reference = false;
-  bool of_moving = false;
+// Which gradients a row is to have.
+enum class Gradients {
+  none,
+  moving,     // (gx, gy) is the moving image's, in the frame of the reference and with the gain
+  reference,  // (gx, gy) is the reference's
+  mean,       // (gx, gy) is the mean of both
+  both        // (gx, gy) is the moving image's and (tx, ty) the reference's
+};
 
-  explicit Gradients(Composition composition)
-      : of_reference(composition != Composition::forward),
-        of_moving(composition != Composition::inverse) {}
-  Gradients() = default;  // none: values only
+// The gradient that the Jacobian of a composition takes.
+inline Gradients gradients_of(Composition composition) {
+  switch (composition) {
+    case Composition::forward: return Gradients::moving;
+    case Composition::inverse: return Gradients::reference;
+    case Composition::esm: return Gradients::mean;
+  }
+  return Gradients::none;
+}
+
+inline bool need_moving(Gradients g) {
+  return g == Gradients::moving || g == Gradients::mean || g == Gradients::both;
+}
+inline bool need_reference(Gradients g) {
+  return g == Gradients::reference || g == Gradients::mean || g == Gradients::both;
+}
+
+inline bool is_soft(const Image& weight) { return weight && weight.dtype == DType::f32; }
+
+// The weights of one row: those of the reference's pixels and those of the samples of the moving image.
+// Ones where a mask only says which pixels are valid, since validity is in the values.
+struct Masks {
+  const float* reference;
+  const float* moving;
 };
 
 // From samples of both images to residuals, weights and the gradient in the frame of the reference.
-template <bool of_reference, bool of_moving>
-void finish_row(float gain, float bias, const float* mask, int count, Workspace& work) {
+template <Gradients gradients>
+void finish_row(float gain, float bias, const Masks& masks, int count, Workspace& work) {
   float* __restrict weights = work.weights;
   float* __restrict residuals = work.residual;
   float* __restrict value = work.value;
   float* __restrict gx = work.gx;
   float* __restrict gy = work.gy;
+  float* __restrict tx = work.tx;
+  float* __restrict ty = work.ty;
   const float* __restrict target = work.target;
-  const float* __restrict tx = work.tx;
-  const float* __restrict ty = work.ty;
   const Float index = iota();
   Float reference_weight{};
   for (int i = 0; i < count; i += lanes) {
@@ -128,47 +153,40 @@ void finish_row(float gain, float bias, const float* mask, int count, Workspace&
     const Float residual = gain * m + bias - t;
     const Int inside = index < splat(static_cast<float>(count - i));
     const Int valid = is_finite(residual) & inside;
-    const Float w = load(mask + i);
+    const auto put = [valid, i](float* to, Float v) { store(to + i, select(valid, v, Float{})); };
+    const Float w = load(masks.reference + i);
     reference_weight += select(is_finite(t) & inside, w, Float{});
-    store(weights + i, select(valid, w, Float{}));
-    store(residuals + i, select(valid, residual, Float{}));
-    store(value + i, select(valid, m, Float{}));
-    if constexpr (of_moving && of_reference) {
-      store(gx + i, select(valid, 0.5f * (gain * load(gx + i) + load(tx + i)), Float{}));
-      store(gy + i, select(valid, 0.5f * (gain * load(gy + i) + load(ty + i)), Float{}));
-    } else if constexpr (of_moving) {
-      store(gx + i, select(valid, gain * load(gx + i), Float{}));
-      store(gy + i, select(valid, gain * load(gy + i), Float{}));
-    } else if constexpr (of_reference) {
-      store(gx + i, select(valid, load(tx + i), Float{}));
-      store(gy + i, select(valid, load(ty + i), Float{}));
+    put(weights, w * load(masks.moving + i));
+    put(residuals, residual);
+    put(value, m);
+    if constexpr (gradients == Gradients::moving) {
+      put(gx, gain * load(gx + i));
+      put(gy, gain * load(gy + i));
+    } else if constexpr (gradients == Gradients::reference) {
+      put(gx, load(tx + i));
+      put(gy, load(ty + i));
+    } else if constexpr (gradients == Gradients::mean) {
+      put(gx, 0.5f * (gain * load(gx + i) + load(tx + i)));
+      put(gy, 0.5f * (gain * load(gy + i) + load(ty + i)));
+    } else if constexpr (gradients == Gradients::both) {
+      put(gx, gain * load(gx + i));
+      put(gy, gain * load(gy + i));
+      put(tx, load(tx + i));
+      put(ty, load(ty + i));
     }
   }
   work.reference_weight += reference_weight;
 }
 
-inline void finish_row(Gradients gradients, float gain, float bias, const float* mask, int count,
+inline void finish_row(Gradients gradients, float gain, float bias, const Masks& masks, int count,
                        Workspace& work) {
-  if (gradients.of_reference && gradients.of_moving)
-    finish_row<true, true>(gain, bias, mask, count, work);
-  else if (gradients.of_reference)
-    finish_row<true, false>(gain, bias, mask, count, work);
-  else if (gradients.of_moving)
-    finish_row<false, true>(gain, bias, mask, count, work);
-  else
-    finish_row<false, false>(gain, bias, mask, count, work);
-}
-
-inline bool is_soft(const Image& weight) { return weight && weight.dtype == DType::f32; }
-
-// The weights of both images' masks for one row: ones, unless either has soft weights. Those of the
-// moving image are in work.mask already.
-inline const float* mask_row(const TilePass& pass, bool soft_moving, std::int64_t x, std::int64_t y,
-                             int count, Workspace& work) {
-  if (!is_soft(pass.reference_weight)) return soft_moving ? work.mask : work.ones;
-  const auto* soft = reinterpret_cast<const float*>(pass.reference_weight.at(y, x, 0));
-  for (int i = 0; i < count; ++i) work.mask[i] = soft[i] * (soft_moving ? work.mask[i] : 1.0f);
-  return work.mask;
+  switch (gradients) {
+    case Gradients::none: return finish_row<Gradients::none>(gain, bias, masks, count, work);
+    case Gradients::moving: return finish_row<Gradients::moving>(gain, bias, masks, count, work);
+    case Gradients::reference: return finish_row<Gradients::reference>(gain, bias, masks, count, work);
+    case Gradients::mean: return finish_row<Gradients::mean>(gain, bias, masks, count, work);
+    case Gradients::both: return finish_row<Gradients::both>(gain, bias, masks, count, work);
+  }
 }
 
 // Compares the rectangle `r` of one channel under `estimate`, row by row. A rectangle whose footprint is
@@ -193,7 +211,7 @@ void compare(const TilePass& pass, const Estimate& estimate, Gradients gradients
     return;
   }
 
-  const int reach = stencil_radius<K>(gradients.of_reference);
+  const int reach = stencil_radius<K>(need_reference(gradients));
   const Patch reference =
       cut(pass.reference, pass.reference_weight, channel, pass.offset,
           {r.x - reach, r.y - reach, r.width + 2 * reach, r.height + 2 * reach}, work.reference);
@@ -213,7 +231,7 @@ void compare(const TilePass& pass, const Estimate& estimate, Gradients gradients
   const int count = static_cast<int>(r.width);
 
   for (std::int64_t y = r.y; y < r.y + r.height; ++y) {
-    if (gradients.of_reference)
+    if (need_reference(gradients))
       reference_row<K, true>(reference, r.x, y, count, work.stencil, work.target, work.tx, work.ty);
     else
       reference_row<K, false>(reference, r.x, y, count, work.stencil, work.target, nullptr, nullptr);
@@ -224,15 +242,22 @@ void compare(const TilePass& pass, const Estimate& estimate, Gradients gradients
                         static_cast<double>(footprint.rect.x + K::before),
                         static_cast<double>(footprint.rect.y + K::before));
       row.positions(count, work.u, work.v);
-      if (gradients.of_moving) {
+      if (need_moving(gradients)) {
         sample_row<K, true>(moving, work.u, work.v, count, work.value, work.gx, work.gy);
         row.pull_back(count, work.u, work.v, work.gx, work.gy);
       } else {
         sample_row<K, false>(moving, work.u, work.v, count, work.value, nullptr, nullptr);
       }
-      if (soft) sample_row<Linear, false>(weight, work.u, work.v, count, work.mask, nullptr, nullptr);
+      if (soft)
+        sample_row<Linear, false>(weight, work.u, work.v, count, work.moving_mask, nullptr, nullptr);
     }
-    finish_row(gradients, gain, bias, mask_row(pass, soft, r.x, y, count, work), count, work);
+    Masks masks{work.ones, soft ? work.moving_mask : work.ones};
+    if (is_soft(pass.reference_weight)) {
+      std::memcpy(work.reference_mask, pass.reference_weight.at(y, r.x, 0),
+                  static_cast<std::size_t>(count) * sizeof(float));
+      masks.reference = work.reference_mask;
+    }
+    finish_row(gradients, gain, bias, masks, count, work);
     sink.take(r.x, y, count, work);
   }
 }

@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from photalign.cli import options
+from photalign.cli.console import terminal
 from photalign.cli.exits import Misuse, exit_code
 from photalign.cli.outputs import check_outputs, text_writer, write_together
-from photalign.cli.progress import level_bar
+from photalign.cli.progress import progress_bar
 from photalign.cli.start import read_start
-from photalign.cli.summary import print_summary, terminal
+from photalign.cli.summary import print_summary
 from photalign.io import check_image_output, read_image, read_mask, write_image
 
 if TYPE_CHECKING:
@@ -51,12 +52,12 @@ def align(
     inputs = (reference, moving, init, reference_mask, moving_mask)
     outputs = (output, report, None if json_file == _STDOUT else json_file)
     check_outputs(filter(None, outputs), filter(None, inputs))
-    fixed, shifted = read_image(reference), read_image(moving)
-    if output:
-        registered_shape = (*fixed.shape[:2], *shifted.shape[2:])
-        check_image_output(output, shifted.dtype, registered_shape)
-    try:
-        with level_bar(quiet=quiet) as progress:
+    with progress_bar(quiet=quiet) as show:
+        fixed, shifted = read_image(reference), read_image(moving)
+        if output:
+            registered_shape = (*fixed.shape[:2], *shifted.shape[2:])
+            check_image_output(output, shifted.dtype, registered_shape)
+        try:
             result = photalign.align(
                 fixed,
                 shifted,
@@ -70,12 +71,16 @@ def align(
                 reference_mask=read_mask(reference_mask) if reference_mask else None,
                 moving_mask=read_mask(moving_mask) if moving_mask else None,
                 threads=threads,
-                progress=progress,
+                progress=show,
             )
-    except (TypeError, ValueError) as error:
-        raise Misuse(str(error)) from error
-    if result.ok or write_failed:
-        _write(result, output, report, json_file, threads)
+        except (TypeError, ValueError) as error:
+            raise Misuse(str(error)) from error
+        to_be_written = result.ok or write_failed
+        if to_be_written:
+            show("writing")
+            _write(result, output, report, json_file, threads)
+    if to_be_written and json_file == _STDOUT:
+        print(result.to_json())
     if not quiet:
         print_summary(result, terminal(stderr=json_file == _STDOUT))
     return exit_code(result)
@@ -102,5 +107,3 @@ def _write(
     if json_file and json_file != _STDOUT:
         writers[json_file] = text_writer(result.to_json())
     write_together(writers)
-    if json_file == _STDOUT:
-        print(result.to_json())

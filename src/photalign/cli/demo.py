@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from photalign.cli import options
+from photalign.cli.console import table, terminal
 from photalign.cli.exits import Misuse, exit_code
 from photalign.cli.outputs import check_outputs, text_writer, write_together
-from photalign.cli.progress import level_bar
-from photalign.cli.summary import print_summary, table, terminal
+from photalign.cli.progress import progress_bar
+from photalign.cli.summary import print_summary
 from photalign.io import check_output, write_image
 from photalign.report.summary import numbers
 
@@ -37,16 +38,19 @@ def demo(output_dir: options.OutputDir = Path("photalign-demo")) -> int:
         check_outputs((output_dir / name for name in _FILES), inputs=())
     else:
         check_output(output_dir)
-    views = _views()
-    with level_bar(quiet=False) as progress:
+    with progress_bar(quiet=False) as show:
+        views = _views()
         result = photalign.align(
             views.reference,
             views.moving,
             "homography",
             brightness="gain_bias",
             loss="robust",
-            progress=progress,
+            progress=show,
         )
+        if result.ok:
+            show("writing")
+            _write(result, views, output_dir)
     console = terminal()
     rows, columns = views.shape
     console.print(
@@ -57,7 +61,6 @@ def demo(output_dir: options.OutputDir = Path("photalign-demo")) -> int:
     console.print()
     console.print(_brightness(result, views))
     if result.ok:
-        _write(result, views, output_dir)
         console.print(f"\nSee {output_dir / 'report.html'}", soft_wrap=True)
     return exit_code(result)
 

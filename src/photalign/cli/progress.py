@@ -1,11 +1,13 @@
-"""A bar on standard error for alignments that take a while."""
+"""A bar on standard error for work that takes a while."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from time import monotonic
+from threading import Timer
 from typing import TYPE_CHECKING
+
+from photalign.cli.console import terminal
 
 if TYPE_CHECKING:
     from photalign.results import Step
@@ -14,8 +16,8 @@ _PATIENCE = 1.0  # seconds without a bar
 
 
 @contextmanager
-def level_bar(*, quiet: bool) -> Iterator[Callable[[Step], None]]:
-    """Show how many levels of the pyramid are done, once a second has passed.
+def progress_bar(*, quiet: bool) -> Iterator[Callable[[Step | str], None]]:
+    """Show what is being done if it takes over a second.
 
     The bar is drawn only if somebody watches, and leaves no trace.
 
@@ -27,41 +29,44 @@ def level_bar(*, quiet: bool) -> Iterator[Callable[[Step], None]]:
     Yields
     ------
     callable
-        To be called with each `Step`, whose levels count down to 0.
+        To be called with a word for what is done next, and during the alignment with
+        each `Step`, whose levels count down to 0.
     """
-    from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-    console = Console(stderr=True)
+    console = terminal(stderr=True)
     bar = Progress(
-        TextColumn("aligning"),
         BarColumn(),
-        TextColumn("level {task.fields[level]}, step {task.fields[iteration]}"),
+        TextColumn("{task.description}"),
         TimeElapsedColumn(),
         console=console,
         disable=quiet or not console.is_terminal,
         transient=True,
+        redirect_stdout=False,
+        redirect_stderr=False,
     )
-    task = bar.add_task("", level=0, iteration=0)
-    begin = monotonic()
+    task = bar.add_task("reading", total=None)
     n_levels = 0
 
-    def show(step: Step) -> None:
+    def show(now: Step | str) -> None:
         nonlocal n_levels
-        n_levels = max(n_levels, step.level + 1)
-        if monotonic() - begin < _PATIENCE:
+        if isinstance(now, str):
+            bar.update(task, description=now)
             return
-        bar.start()
+        n_levels = max(n_levels, now.level + 1)
         bar.update(
             task,
+            description=f"level {now.level}, step {now.iteration}",
             total=n_levels,
-            completed=n_levels - 1 - step.level,
-            level=step.level,
-            iteration=step.iteration,
+            completed=n_levels - 1 - now.level,
         )
 
+    timer = Timer(_PATIENCE, bar.start)
+    timer.start()
     try:
         yield show
     finally:
+        timer.cancel()
+        timer.join()
         if bar.live.is_started:
             bar.stop()

@@ -23,7 +23,11 @@ def _read(file: BinaryIO) -> Image:
 def _write(file: BinaryIO, image: Image) -> None:
     import imagecodecs
 
-    file.write(imagecodecs.png_encode(np.ascontiguousarray(image)))
+    # Files 5 to 35 % larger than with the defaults of libpng, in a tenth of the time.
+    data = imagecodecs.png_encode(
+        np.ascontiguousarray(image), level=2, filter=imagecodecs.PNG.FILTER.SUB
+    )
+    file.write(data)
 
 
 PNG = Format(

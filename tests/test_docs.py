@@ -1,0 +1,95 @@
+"""The prose: its examples run, and it names what there is."""
+
+from __future__ import annotations
+
+import ast
+import doctest
+import re
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+
+from photalign.alignment import METHODS
+from photalign.brightness import BRIGHTNESS
+from photalign.cli.app import app
+from photalign.kernels import ALIGNMENT_KERNELS
+from photalign.losses import LOSSES
+from photalign.results import Status
+from photalign.warps import WARPS
+
+ROOT = Path(__file__).parent.parent
+DOCS = ROOT / "docs"
+PAGES = sorted(DOCS.glob("*.md"))
+EXAMPLE = re.compile(r"^```(python|pycon)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
+
+
+def run_python(code: str, page: Path, line: int, names: dict[str, Any]) -> None:
+    """Run a block so that a traceback shows the page and its line."""
+    tree = ast.parse("\n" * line + code, page)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            for module in node.names:
+                if find_spec(module.name.partition(".")[0]) is None:
+                    pytest.skip(f"{page.name} needs {module.name}")
+    exec(compile(tree, page, "exec"), names)
+
+
+def run_session(text: str, page: Path, line: int, names: dict[str, Any]) -> None:
+    """Run a block of a Python session and compare what it shows."""
+    session = doctest.DocTestParser().get_doctest(
+        text, names, page.name, str(page), line
+    )
+    report: list[str] = []
+    runner = doctest.DocTestRunner(optionflags=FLAGS)
+    runner.run(session, out=report.append, clear_globs=False)
+    assert runner.failures == 0, "".join(report)
+    names.update(session.globs)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_examples_run(
+    page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, Any] = {"__name__": page.stem}
+    text = page.read_text("utf-8")
+    if "photalign.synthetic" in text:
+        pytest.importorskip("skimage")
+    for block in EXAMPLE.finditer(text):
+        run = run_python if block[1] == "python" else run_session
+        run(block[2], page, text.count("\n", 0, block.start(2)), names)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [*WARPS, "auto", *METHODS, *LOSSES, "robust", *BRIGHTNESS, *ALIGNMENT_KERNELS],
+)
+def test_advice_covers_every_choice(name: str) -> None:
+    assert f'`"{name}"`' in (DOCS / "how-to-choose.md").read_text("utf-8")
+
+
+@pytest.mark.parametrize("status", [s for s in Status if s is not Status.CONVERGED])
+def test_advice_covers_every_failure(status: Status) -> None:
+    assert f"| `{status.name}` |" in (DOCS / "how-to-choose.md").read_text("utf-8")
+
+
+def test_every_option_is_described() -> None:
+    command = typer.main.get_command(app)
+    described = (DOCS / "command-line.md").read_text("utf-8")
+    commands = [command, *command.commands.values()]  # type: ignore[attr-defined]
+    names = {name for c in commands for p in c.params for name in p.opts}
+    for option in (name for name in names if name.startswith("-")):
+        assert re.search(rf"(?<![\w-]){option}\b", described), option
+
+
+@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md"])
+def test_links_and_named_files_exist(name: str) -> None:
+    text = (ROOT / name).read_text("utf-8")
+    linked = re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", text)
+    named = re.findall(r"`((?:core|bindings|src|tests|tools|docs)/[^`*]*)`", text)
+    for path in {*linked, *named}:
+        assert (ROOT / path).exists(), path
