@@ -6,8 +6,9 @@ nothing is shared with the package.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import Any
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,30 +16,26 @@ from scipy.ndimage import spline_filter
 
 Floats = NDArray[np.float64]
 
-# Powers of t in [0, 1) for the weights of the taps, the constant first; the rows are taps.
-_LINEAR = np.array([[1, -1], [0, 1]])
-_CATMULL_ROM = np.array([[0, -1, 2, -1], [2, 0, -5, 3], [0, 1, 4, -3], [0, 0, -1, 1]]) / 2
-_CUBIC = np.array([[1, -3, 3, -1], [4, 0, -6, 3], [1, 3, 3, -3], [0, 0, 0, 1]]) / 6
-_QUINTIC = (
-    np.array(
-        [
-            [1, -5, 10, -10, 5, -1],
-            [26, -50, 20, 20, -20, 5],
-            [66, 0, -60, 0, 30, -10],
-            [26, 50, 20, -20, -20, 10],
-            [1, 5, 10, 10, 5, -5],
-            [0, 0, 0, 0, 0, 1],
-        ]
+_CUBIC = [[1, -3, 3, -1], [4, 0, -6, 3], [1, 3, 3, -3], [0, 0, 0, 1]]
+_QUINTIC = [
+    [1, -5, 10, -10, 5, -1],
+    [26, -50, 20, 20, -20, 5],
+    [66, 0, -60, 0, 30, -10],
+    [26, 50, 20, -20, -20, 10],
+    [1, 5, 10, 10, 5, -5],
+    [0, 0, 0, 0, 0, 1],
+]
+# Weights of the taps (rows) as polynomials of the fraction t in [0, 1], constants first.
+TAPS = {
+    "linear": np.array([[1, -1], [0, 1]]),
+    "catmull_rom": np.array(
+        [[0, -1, 2, -1], [2, 0, -5, 3], [0, 1, 4, -3], [0, 0, -1, 1]]
     )
-    / 120
-)
-TAPS: dict[str, Floats] = {
-    "linear": _LINEAR,
-    "catmull_rom": _CATMULL_ROM,
-    "bspline3": _CUBIC,
-    "bspline3_direct": _CUBIC,
-    "bspline5": _QUINTIC,
-    "bspline5_direct": _QUINTIC,
+    / 2,
+    "bspline3": np.array(_CUBIC) / 6,
+    "bspline3_direct": np.array(_CUBIC) / 6,
+    "bspline5": np.array(_QUINTIC) / 120,
+    "bspline5_direct": np.array(_QUINTIC) / 120,
 }
 
 
@@ -46,9 +43,14 @@ def coefficients(image: NDArray[Any], kernel: str) -> Floats:
     """Return what the kernel weighs: the pixels, or the spline through them."""
     pixels = np.asarray(image, dtype=np.float64)
     if kernel in ("bspline3", "bspline5"):
-        filtered: Floats = spline_filter(pixels, order=int(kernel[-1]), mode="mirror")
-        return filtered
+        return np.asarray(spline_filter(pixels, order=int(kernel[-1]), mode="mirror"))
     return pixels
+
+
+def pixel_centers(shape: tuple[int, ...]) -> Floats:
+    """Return the points (x, y) of all pixels, shape (H, W, 2)."""
+    x, y = np.meshgrid(np.arange(shape[1]), np.arange(shape[0]))
+    return np.stack([x, y], axis=-1).astype(np.float64)
 
 
 def sample(image: Floats, points: Floats, kernel: str) -> tuple[Floats, Floats]:
@@ -56,164 +58,189 @@ def sample(image: Floats, points: Floats, kernel: str) -> tuple[Floats, Floats]:
     table = TAPS[kernel]
     taps = len(table)
     before = taps // 2 - 1
-    height, width = image.shape
-    weights, slopes, first = [], [], []
     valid = np.isfinite(points).all(axis=-1)
-    for axis, size in ((0, width), (1, height)):
+    first, weights, slopes = [], [], []
+    for axis, size in ((0, image.shape[1]), (1, image.shape[0])):
         position = np.where(valid, points[..., axis], before)
         # The last cell is closed: the point where it ends belongs to it.
         cell = np.floor(position).clip(before, max(size - taps + before, before))
         t = position - cell
         valid = valid & (t >= 0) & (t <= 1) & (size >= taps)
         powers = t[..., None] ** np.arange(taps)
-        derivative = np.arange(1, taps) * powers[..., :-1]
-        weights.append(powers @ table.T)
-        slopes.append(derivative @ table[:, 1:].T)
         first.append(cell.astype(np.intp) - before)
-    steps = np.arange(taps)
-    rows = (first[1][..., None] + steps)[..., :, None].clip(0, height - 1)
-    columns = (first[0][..., None] + steps)[..., None, :].clip(0, width - 1)
-    under = image[rows, columns]
+        weights.append(powers @ table.T)
+        slopes.append((np.arange(1, taps) * powers[..., :-1]) @ table[:, 1:].T)
+    rows = first[1][..., None] + np.arange(taps)
+    columns = first[0][..., None] + np.arange(taps)
+    under = image[
+        rows[..., :, None].clip(0, image.shape[0] - 1),
+        columns[..., None, :].clip(0, image.shape[1] - 1),
+    ]
 
     def weigh(by_x: Floats, by_y: Floats) -> Floats:
-        total = np.einsum("...ji,...j,...i->...", under, by_y, by_x)
+        total = (np.einsum("...ji,...i->...j", under, by_x) * by_y).sum(axis=-1)
         return np.where(valid, total, np.nan)
 
-    value = weigh(weights[0], weights[1])
-    gradient = np.stack(
-        [weigh(slopes[0], weights[1]), weigh(weights[0], slopes[1])], axis=-1
-    )
-    return value, gradient
+    gradient = weigh(slopes[0], weights[1]), weigh(weights[0], slopes[1])
+    return weigh(weights[0], weights[1]), np.stack(gradient, axis=-1)
 
 
 def template(image: Floats, kernel: str) -> tuple[Floats, Floats]:
-    """Sample the reference at its own pixels: stencils, symmetric about the pixel."""
-    height, width = image.shape
-    points = np.stack(np.meshgrid(np.arange(width), np.arange(height)), axis=-1)
-    points = points.astype(np.float64)
-    if kernel in ("linear", "catmull_rom"):
-        gradient = np.full((height, width, 2), np.nan)
-        value = np.full(image.shape, np.nan)
-        value[1:-1, 1:-1] = image[1:-1, 1:-1]
-        # Both kernels have the central difference as their symmetric slope.
-        gradient[1:-1, 1:-1, 0] = (image[1:-1, 2:] - image[1:-1, :-2]) / 2
-        gradient[1:-1, 1:-1, 1] = (image[2:, 1:-1] - image[:-2, 1:-1]) / 2
-        return value, gradient
-    return sample(image, points, kernel)
+    """Sample value and gradient of the reference at its own pixels.
+
+    The slope of an interpolating kernel at a pixel is the central difference, also
+    that of the linear one, whose own is one-sided there.
+    """
+    if kernel not in ("linear", "catmull_rom"):
+        return sample(image, pixel_centers(image.shape), kernel)
+    gradient = np.full((*image.shape, 2), np.nan)
+    gradient[1:-1, 1:-1, 0] = (image[1:-1, 2:] - image[1:-1, :-2]) / 2
+    gradient[1:-1, 1:-1, 1] = (image[2:, 1:-1] - image[:-2, 1:-1]) / 2
+    return np.where(np.isnan(gradient).any(axis=-1), np.nan, image), gradient
 
 
 def transform(matrix: Floats, points: Floats) -> Floats:
     mapped = points @ matrix[:, :2].T + matrix[:, 2]
-    return mapped[..., :2] / mapped[..., 2:]
+    return np.asarray(mapped[..., :2] / mapped[..., 2:])
 
 
-def motion(matrix: Floats, points: Floats, kind: str) -> Floats:
-    """Differentiate the mapped points by the matrix's entries, shape (..., 2, P)."""
-    x, y = points[..., 0], points[..., 1]
-    depth = matrix[2, 0] * x + matrix[2, 1] * y + matrix[2, 2]
-    u, v = np.moveaxis(transform(matrix, points), -1, 0)
-    zero, one = np.zeros_like(x), np.ones_like(x)
-    if kind == "translation":
-        rows = [[one, zero], [zero, one]]
-    else:
-        rows = [
-            [x, y, one, zero, zero, zero, -u * x, -u * y],
-            [zero, zero, zero, x, y, one, -v * x, -v * y],
-        ]
-        if kind == "affine":
-            rows = [row[:6] for row in rows]
-    stacked = np.stack([np.stack(row, axis=-1) for row in rows], axis=-2)
-    return stacked / depth[..., None, None]
+def pulled_back(gradient: Floats, matrix: Floats, points: Floats) -> Floats:
+    """Turn the gradient by moving coordinates into one by reference coordinates."""
+    depth = points @ matrix[2, :2] + matrix[2, 2]
+    moved = transform(matrix, points)
+    derivative = matrix[:2, :2] - moved[..., :, None] * matrix[2, :2]
+    return np.einsum("...i,...ij->...j", gradient, derivative / depth[..., None, None])
 
 
-def entries(step: Floats, kind: str) -> Floats:
-    """Return the matrix that the parameters of `motion` are the entries of."""
-    matrix = np.zeros(9)
-    places = [2, 5] if kind == "translation" else list(range(len(step)))
-    matrix[places] = step
-    return matrix.reshape(3, 3)
+def generators(kind: str) -> Floats:
+    """Return the derivatives of an increment's matrix, shape (P, 3, 3)."""
+    turn, grow = [0, -1, 0, 1, 0, 0, 0, 0, 0], [1, 0, 0, 0, 1, 0, 0, 0, 0]
+    across, down = np.eye(9)[[2, 5]]
+    rows = {
+        "translation": [across, down],
+        "euclidean": [turn, across, down],
+        "similarity": [grow, turn, across, down],
+        "affine": np.eye(9)[:6],
+        "homography": np.eye(9)[:8],
+    }
+    return np.array(rows[kind], dtype=np.float64).reshape(-1, 3, 3)
 
 
-@dataclass(frozen=True)
+def increment(kind: str, step: Floats, center: Floats) -> Floats:
+    """Return the matrix of an increment, which is made about the center."""
+    change = np.eye(3) + np.einsum("p,pij->ij", step, generators(kind))
+    if kind == "euclidean":  # a rotation, not only to first order
+        sine, cosine = np.sin(step[0]), np.cos(step[0])
+        change[:2, :2] = [[cosine, -sine], [sine, cosine]]
+    shift = np.eye(3)
+    shift[:2, 2] = center
+    return np.asarray(shift @ change @ np.linalg.inv(shift))
+
+
+class Estimate(NamedTuple):
+    """A warp with its gain and bias."""
+
+    matrix: Floats
+    gain: float = 1.0
+    bias: float = 0.0
+
+
+class Comparison(NamedTuple):
+    """Images over the reference's pixels; NaN where one is invalid."""
+
+    residual: Floats
+    moving: Floats  # as sampled
+    gradient: Floats  # that the Jacobian takes, by the reference's coordinates
+
+
+@dataclass(frozen=True, kw_only=True)
 class Problem:
-    """Two images to align, on one level, without loss."""
+    """Two images to align on one level."""
 
-    reference: Floats
-    moving: Floats
+    reference: NDArray[Any]
+    moving: NDArray[Any]
+    kind: str = "affine"
     kernel: str = "linear"
     method: str = "forward"
-    kind: str = "affine"
     gain_bias: bool = False
     weight: Floats | None = None  # of the reference's pixels
+    loss: Callable[[Floats], tuple[Floats, Floats]] | None = None
 
-    def residuals(
-        self, matrix: Floats, gain: float = 1.0, bias: float = 0.0
-    ) -> tuple[Floats, Floats, Floats]:
-        """Return residual, moving value and gradient by the reference's coordinates.
+    @property
+    def center(self) -> Floats:
+        height, width = self.reference.shape
+        return np.array([width - 1, height - 1]) / 2
 
-        All are images; NaN where a pixel is invalid.
-        """
-        target, slope = template(coefficients(self.reference, self.kernel), self.kernel)
+    def begin(self, matrix: Floats) -> Estimate:
+        """Start: the moving image gets the mean and the contrast of the reference."""
+        if not self.gain_bias:
+            return Estimate(matrix)
+        residual, moving, _ = self.compare(Estimate(matrix))
+        use = np.isfinite(residual)
+        weight = None if self.weight is None else self.weight[use]
+        covariance = np.cov(moving[use], moving[use] - residual[use], aweights=weight)
+        gain = float(np.sqrt(covariance[1, 1] / covariance[0, 0]))
+        target = np.average(moving[use] - residual[use], weights=weight)
+        return Estimate(
+            matrix, gain, target - gain * np.average(moving[use], weights=weight)
+        )
+
+    def compare(self, at: Estimate) -> Comparison:
+        reference = coefficients(self.reference, self.kernel)
+        points = pixel_centers(reference.shape)
+        value, slope = sample(
+            coefficients(self.moving, self.kernel),
+            transform(at.matrix, points),
+            self.kernel,
+        )
+        gradient = at.gain * pulled_back(slope, at.matrix, points)
+        target, template_gradient = template(reference, self.kernel)
         if self.method == "forward" and self.kernel in ("linear", "catmull_rom"):
-            target = self.reference  # which needs no neighbors for its value alone
-        height, width = target.shape
-        points = np.stack(np.meshgrid(np.arange(width), np.arange(height)), axis=-1)
-        points = points.astype(np.float64)
-        value, gradient = sample(
-            coefficients(self.moving, self.kernel), transform(matrix, points), self.kernel
-        )
-        # The derivative of the warp by the point.
-        point_motion = motion(matrix, points, "homography")
-        h = matrix
-        u, v = np.moveaxis(transform(matrix, points), -1, 0)
-        depth = point_motion[..., 0, 2]  # 1 / w
-        by_x = np.stack([h[0, 0] - u * h[2, 0], h[1, 0] - v * h[2, 0]], axis=-1)
-        by_y = np.stack([h[0, 1] - u * h[2, 1], h[1, 1] - v * h[2, 1]], axis=-1)
-        pulled = np.stack(
-            [(gradient * by_x).sum(-1) * depth, (gradient * by_y).sum(-1) * depth],
-            axis=-1,
-        )
-        pulled = gain * pulled
+            target = reference  # its neighbors are not needed
         if self.method == "inverse":
-            pulled = np.where(np.isnan(pulled), np.nan, slope)
+            gradient = np.where(np.isnan(gradient), np.nan, template_gradient)
         elif self.method == "esm":
-            pulled = (pulled + slope) / 2
-        return gain * value + bias - target, value, pulled
+            gradient = (gradient + template_gradient) / 2
+        return Comparison(at.gain * value + at.bias - target, value, gradient)
 
-    def normal_equations(
-        self, matrix: Floats, gain: float, bias: float
-    ) -> tuple[Floats, Floats]:
-        """Return J'WJ and J'Wr for an increment before the warp, then gain and bias."""
-        residual, value, gradient = self.residuals(matrix, gain, bias)
-        use = np.isfinite(residual) & np.isfinite(gradient).all(axis=-1)
-        points = np.stack(np.nonzero(use)[::-1], axis=-1).astype(np.float64)
-        jacobian = np.einsum(
-            "ni,nip->np", gradient[use], motion(np.eye(3), points, self.kind)
-        )
+    def normal_equations(self, at: Estimate) -> tuple[Floats, Floats]:
+        """Return J'WJ and J'Wr of the increment, then of gain and bias."""
+        residual, moving, gradient = self.compare(at)
+        use = np.isfinite(residual)
+        points = np.ones((use.sum(), 3))
+        points[:, :2] = pixel_centers(use.shape)[use] - self.center
+        # With a change D of its matrix the increment moves x by D x - (D x)_3 x.
+        moved = np.einsum("pij,nj->npi", generators(self.kind), points)
+        motion = moved[..., :2] - moved[..., 2:] * points[:, None, :2]
+        jacobian = np.einsum("ni,npi->np", gradient[use], motion)
         if self.gain_bias:
-            jacobian = np.column_stack([jacobian, value[use], np.ones(len(points))])
-        weight = np.ones(len(points)) if self.weight is None else self.weight[use]
+            jacobian = np.column_stack([jacobian, moving[use], np.ones(len(points))])
+        r = residual[use]
+        weight = np.ones(len(r)) if self.weight is None else self.weight[use]
+        if self.loss is not None:
+            weight = weight * self.loss(r**2)[1]
         weighted = jacobian * weight[:, None]
-        return weighted.T @ jacobian, weighted.T @ residual[use]
+        return weighted.T @ jacobian, weighted.T @ r
 
-    def solve(self, matrix: Floats, steps: int = 30) -> tuple[Floats, float, float]:
-        """Run Gauss-Newton until nothing changes; return matrix, gain and bias."""
-        gain, bias = 1.0, 0.0
-        parameters = {"translation": 2, "affine": 6, "homography": 8}[self.kind]
+    def stepped(self, at: Estimate) -> Estimate:
+        """Take one Gauss-Newton step."""
+        hessian, gradient = self.normal_equations(at)
+        size = np.sqrt(np.diag(hessian))
+        step = -np.linalg.solve(hessian / np.outer(size, size), gradient / size) / size
+        warp_step = step[: len(generators(self.kind))]
+        if self.method == "inverse":
+            change = np.linalg.inv(increment(self.kind, -warp_step, self.center))
+        else:
+            change = increment(self.kind, warp_step, self.center)
+        matrix = at.matrix @ change
+        gain_bias = step[-2:] if self.gain_bias else np.zeros(2)
+        return Estimate(
+            matrix / matrix[2, 2], at.gain + gain_bias[0], at.bias + gain_bias[1]
+        )
+
+    def solve(self, start: Floats, steps: int = 20) -> Estimate:
+        """Run Gauss-Newton for a fixed number of steps."""
+        estimate = self.begin(start)
         for _ in range(steps):
-            hessian, gradient = self.normal_equations(matrix, gain, bias)
-            size = np.sqrt(np.diag(hessian))
-            step = -np.linalg.solve(hessian / np.outer(size, size), gradient / size) / size
-            warp_step = step[:parameters]
-            if self.method == "inverse":
-                increment = np.linalg.inv(np.eye(3) + entries(-warp_step, self.kind))
-            else:
-                increment = np.eye(3) + entries(warp_step, self.kind)
-            matrix = matrix @ increment
-            matrix = matrix / matrix[2, 2]
-            if self.gain_bias:
-                gain, bias = gain + step[-2], bias + step[-1]
-        return matrix, gain, bias
-
-    def on(self, **changes: Any) -> Problem:
-        return replace(self, **changes)
+            estimate = self.stepped(estimate)
+        return estimate

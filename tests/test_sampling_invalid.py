@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from photalign.kernels import KERNELS
+from photalign._interpolation import spline_coefficients
+from photalign.kernels import BSPLINE3, KERNELS
 from photalign.sampling import Sampler
 
 
@@ -83,3 +84,23 @@ def test_large_gaps_do_not_poison_a_spline(invalid):
         near |= sum(np.roll(near, k, axis) for k in range(-8, 9)) > 0
     assert inside[~near].all()
     np.testing.assert_allclose(value[inside], image[inside], atol=0.3)
+
+
+@pytest.mark.parametrize("dtype", ["u1", "u2", "f4", "f8"])
+@pytest.mark.parametrize("shape", [(30, 40), (30, 40, 1)])
+def test_masked_pixels_of_a_spline_are_like_nan(dtype, shape, rng):
+    image = rng.integers(0, 256, (30, 40, 3)).astype(dtype)
+    mask = np.ones(shape, np.uint8)
+    mask[12:15, 20] = 0
+    broken = image.astype("f8" if dtype == "f8" else "f4")
+    broken[12:15, 20] = np.nan
+    masked = spline_coefficients(image, mask, BSPLINE3, 1)
+    expected = spline_coefficients(broken, None, BSPLINE3, 2)
+    np.testing.assert_array_equal(masked, expected)
+    assert np.isnan(masked[12:15, 20]).all()
+    assert np.isfinite(masked).mean() > 0.8
+
+
+def test_image_without_a_valid_pixel_has_no_spline():
+    image = np.full((9, 11), np.nan)
+    assert not Sampler(image, "bspline5").inside([[4, 4], [0, 0]]).any()

@@ -10,7 +10,6 @@ import numpy as np
 from photalign import _core
 from photalign._checks import as_image, as_number, as_points, choice, thread_count
 from photalign._interpolation import core_sampler
-from photalign._interpolation import spline_coefficients as spline_coefficients
 from photalign._types import Array, ArrayLike, BoolArray
 from photalign.kernels import KERNELS
 from photalign.resampling import resample as resample
@@ -59,6 +58,9 @@ class Sampler:
 
     Notes
     -----
+    Many points are sampled by several threads, ``PHOTALIGN_THREADS`` or as many as the
+    CPUs that the process may use; the result is the same bit for bit.
+
     Samples are float32 for float32 images and integers of up to 16 bits, else float64.
     The slope of the linear kernel jumps at the pixels: there it is the one to the
     right or below, in the last column or row the one to the left or above.
