@@ -6,6 +6,7 @@
 #include <nanobind/stl/optional.h>
 #include <nanobind/stl/vector.h>
 
+#include <cmath>
 #include <optional>
 
 #include "arrays.hpp"
@@ -36,24 +37,29 @@ Array array_of(const double* values, std::initializer_list<std::size_t> shape) {
   return Array(copy, shape, owner);
 }
 
+nb::tuple as_tuple(const StepRecord& s) {
+  return nb::make_tuple(s.level, s.iteration, s.cost, s.motion, s.damping, s.overlap, s.accepted,
+                        s.scale);
+}
+
 nb::dict as_dict(const AlignResult& found) {
-  const std::size_t p = found.derivatives.size();
-  std::vector<double> derivatives;
-  for (const Matrix3& m : found.derivatives) derivatives.insert(derivatives.end(), m.begin(), m.end());
+  const auto parameters = static_cast<std::size_t>(std::lround(std::sqrt(found.covariance.size())));
+  nb::list steps;
+  for (const StepRecord& step : found.steps) steps.append(as_tuple(step));
   nb::dict result;
   result["status"] = static_cast<int>(found.status);
   result["kernel"] = static_cast<int>(found.kernel);
   result["matrix"] = array_of(found.warp.data(), {3, 3});
   result["gain"] = array_of(found.gain.data(), {found.gain.size()});
   result["bias"] = array_of(found.bias.data(), {found.bias.size()});
-  result["covariance"] = array_of(found.covariance.data(), {p, p});
-  result["derivatives"] = array_of(derivatives.data(), {p, 3, 3});
+  result["covariance"] = array_of(found.covariance.data(), {parameters, parameters});
+  result["corner_std"] = array_of(&found.corner_std[0][0], {4, 2});
   result["cost"] = found.cost;
   result["rms"] = found.rms;
   result["correlation"] = found.correlation;
   result["overlap"] = found.overlap;
   result["scale"] = found.scale;
-  result["iterations"] = found.iterations;
+  result["steps"] = steps;
   return result;
 }
 
@@ -66,7 +72,7 @@ nb::dict bound_align(const AnyArray& reference, const AnyArray& moving,
                      int warp, int kernel, int last_kernel, int composition, int coarse_composition, int brightness,
                      int loss, double loss_scale, double tuning, int levels, int max_steps,
                      double step_tol, double damping, double min_overlap, int threads,
-                     const nb::callable& on_step) {
+                     const std::optional<nb::callable>& on_step) {
   const AlignImages images{
       .reference = image_view(reference),
       .moving = image_view(moving),
@@ -93,10 +99,12 @@ nb::dict bound_align(const AnyArray& reference, const AnyArray& moving,
   };
   Matrix3 matrix;
   std::copy(start.data(), start.data() + 9, matrix.begin());
-  const StepCallback callback = [&](const StepRecord& s) {
-    nb::gil_scoped_acquire gil;
-    on_step(s.level, s.iteration, s.cost, s.motion, s.damping, s.overlap, s.scale, s.accepted);
-  };
+  StepCallback callback;
+  if (on_step)
+    callback = [&](const StepRecord& step) {
+      nb::gil_scoped_acquire gil;
+      (*on_step)(as_tuple(step));
+    };
   const Execution execution{.threads = threads, .interrupted = interrupt_callback()};
   AlignResult found;
   try {
@@ -127,7 +135,7 @@ void bind_alignment(nb::module_& m) {
         "reference_coefficients"_a.noconvert().none(), "moving_coefficients"_a.noconvert().none(),
         "start"_a, "warp"_a, "kernel"_a, "last_kernel"_a, "composition"_a, "coarse_composition"_a, "brightness"_a,
         "loss"_a, "loss_scale"_a, "tuning"_a, "levels"_a, "max_steps"_a, "step_tol"_a, "damping"_a,
-        "min_overlap"_a, "threads"_a, "on_step"_a,
+        "min_overlap"_a, "threads"_a, "on_step"_a.none(),
         "Align two images; enumerations are numbers, weights have one channel.");
   m.def("loss", &bound_loss, "kind"_a, "threshold"_a, "squares"_a,
         "Loss, weight and slope of the influence at squared residuals, shape (n, 3).");

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 from scipy.ndimage import spline_filter
 
@@ -25,7 +26,7 @@ _QUINTIC = [
     [1, 5, 10, 10, 5, -5],
     [0, 0, 0, 0, 0, 1],
 ]
-# Weights of the taps (rows) as polynomials of the fraction t in [0, 1], constants first.
+# Weights of the taps (rows) as polynomials of t in [0, 1], the constants first.
 TAPS = {
     "linear": np.array([[1, -1], [0, 1]]),
     "catmull_rom": np.array(
@@ -86,17 +87,22 @@ def sample(image: Floats, points: Floats, kernel: str) -> tuple[Floats, Floats]:
 
 
 def template(image: Floats, kernel: str) -> tuple[Floats, Floats]:
-    """Sample value and gradient of the reference at its own pixels.
+    """Sample value and gradient of the reference at its own pixels, with stencils.
 
-    The slope of an interpolating kernel at a pixel is the central difference, also
-    that of the linear one, whose own is one-sided there.
+    The last tap of a kernel has no weight there. The linear kernel's own slope is
+    one-sided; here it is the central difference, as that of Catmull and Rom is.
     """
-    if kernel not in ("linear", "catmull_rom"):
-        return sample(image, pixel_centers(image.shape), kernel)
-    gradient = np.full((*image.shape, 2), np.nan)
-    gradient[1:-1, 1:-1, 0] = (image[1:-1, 2:] - image[1:-1, :-2]) / 2
-    gradient[1:-1, 1:-1, 1] = (image[2:, 1:-1] - image[:-2, 1:-1]) / 2
-    return np.where(np.isnan(gradient).any(axis=-1), np.nan, image), gradient
+    weights, slopes = TAPS[kernel][:-1, :2].T
+    if kernel == "linear":
+        weights, slopes = np.array([[0, 1, 0], [-0.5, 0, 0.5]])
+    padded = np.pad(image, len(weights) // 2, constant_values=np.nan)
+    under = sliding_window_view(padded, (len(weights), len(weights)))
+
+    def weigh(by_x: Floats, by_y: Floats) -> Floats:
+        return np.asarray(((under * by_x).sum(axis=-1) * by_y).sum(axis=-1))
+
+    gradient = weigh(slopes, weights), weigh(weights, slopes)
+    return weigh(weights, weights), np.stack(gradient, axis=-1)
 
 
 def transform(matrix: Floats, points: Floats) -> Floats:
@@ -185,18 +191,23 @@ class Problem:
             matrix, gain, target - gain * np.average(moving[use], weights=weight)
         )
 
-    def compare(self, at: Estimate) -> Comparison:
+    def target(self) -> tuple[Floats, Floats]:
+        """Sample value and gradient of the reference."""
         reference = coefficients(self.reference, self.kernel)
-        points = pixel_centers(reference.shape)
+        value, gradient = template(reference, self.kernel)
+        if self.method == "forward" and self.kernel in ("linear", "catmull_rom"):
+            value = reference  # its neighbors are not needed
+        return value, gradient
+
+    def compare(self, at: Estimate) -> Comparison:
+        target, template_gradient = self.target()
+        points = pixel_centers(target.shape)
         value, slope = sample(
             coefficients(self.moving, self.kernel),
             transform(at.matrix, points),
             self.kernel,
         )
         gradient = at.gain * pulled_back(slope, at.matrix, points)
-        target, template_gradient = template(reference, self.kernel)
-        if self.method == "forward" and self.kernel in ("linear", "catmull_rom"):
-            target = reference  # its neighbors are not needed
         if self.method == "inverse":
             gradient = np.where(np.isnan(gradient), np.nan, template_gradient)
         elif self.method == "esm":

@@ -29,9 +29,7 @@ class Waves:
         return 120 + np.cos(points @ self.frequency.T + self.phase) @ self.amplitude
 
 
-def waves(
-    rng: np.random.Generator, *, shortest: float = 9.0, count: int = 24
-) -> Waves:
+def waves(rng: np.random.Generator, *, shortest: float = 9.0, count: int = 24) -> Waves:
     """Draw waves of random directions; the longest are 40 px long."""
     length = rng.uniform(shortest, 40, count)
     angle = rng.uniform(0, 2 * np.pi, count)
@@ -68,7 +66,7 @@ def views(
     noise: float = 0.0,
     rng: np.random.Generator | None = None,
 ) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Return reference and moving image of a scene; `truth` maps the first to the second."""
+    """Return the reference and the moving image of a scene."""
     points = grid(shape)
     reference, moving = scene(points), scene(truth.inverse()(points))
     if noise:

@@ -23,11 +23,18 @@ class Alignment {
       : images_(images),
         options_(options),
         execution_(execution),
-        on_step_(on_step),
+        on_step_([this, &on_step](const StepRecord& step) {
+          steps_.push_back(step);
+          if (on_step) on_step(step);
+        }),
         offset_(typical_value(images.reference, images.reference_weight)),
         reference_(images.reference, images.reference_weight, offset_, options.levels, execution),
         moving_(images.moving, images.moving_weight, offset_, options.levels, execution),
-        workspaces_(make_workspaces(execution.threads)) {}
+        scratch_(Scratch::borrow(execution.threads)) {}
+
+  ~Alignment() { Scratch::give_back(std::move(scratch_)); }
+  Alignment(const Alignment&) = delete;
+  Alignment& operator=(const Alignment&) = delete;
 
   AlignResult run(const Matrix3& start) {
     const auto channels = static_cast<std::size_t>(images_.reference.channels);
@@ -38,7 +45,7 @@ class Alignment {
       AlignResult other = descend(begin, levels);
       if (other.status == Status::converged) best = std::move(other);
     }
-    best.iterations = iterations_;
+    best.steps = std::move(steps_);
     return best;
   }
 
@@ -54,7 +61,7 @@ class Alignment {
     }
     AlignResult result = finish(begin, state, ending, kernel);
     if (options_.last_kernel == options_.kernel || result.status != Status::converged ||
-        !(corner_std(result) < bias_of_kernel))
+        !(largest_corner_std(result) < bias_of_kernel))
       return result;
     ending = refine(state, 0, options_.last_kernel);
     AlignResult last = finish(begin, state, ending, options_.last_kernel);
@@ -72,7 +79,6 @@ class Alignment {
     State at_level = state;
     at_level.warp = problem.to_level(state.warp);
     const LoopResult found = optimize(problem, at_level, loop_options(level), on_step_);
-    iterations_ += found.steps;
     // A coarse level that fails has nothing to say; the next one starts where it started.
     const bool usable = found.status == Status::converged || found.status == Status::step_limit ||
                         found.status == Status::no_descent;
@@ -83,31 +89,6 @@ class Alignment {
     return {found.status, found.scale};
   }
 
-  // The largest standard deviation of a mapped corner of the reference, in pixels.
-  double corner_std(const AlignResult& result) const {
-    const std::size_t n = result.derivatives.size();
-    const double right = static_cast<double>(images_.reference.width) - 1;
-    const double bottom = static_cast<double>(images_.reference.height) - 1;
-    double largest = 0;
-    for (const Point corner : {Point{0, 0}, Point{right, 0}, Point{right, bottom}, Point{0, bottom}}) {
-      const Point at = apply(result.warp, corner);
-      const double depth =
-          result.warp[6] * corner.x + result.warp[7] * corner.y + result.warp[8];
-      std::vector<Point> moves;
-      for (const Matrix3& d : result.derivatives) {
-        const double w = d[6] * corner.x + d[7] * corner.y + d[8];
-        moves.push_back({(d[0] * corner.x + d[1] * corner.y + d[2] - at.x * w) / depth,
-                         (d[3] * corner.x + d[4] * corner.y + d[5] - at.y * w) / depth});
-      }
-      double variance = 0;
-      for (std::size_t i = 0; i < n; ++i)
-        for (std::size_t j = 0; j < n; ++j)
-          variance += (moves[i].x * moves[j].x + moves[i].y * moves[j].y) * result.covariance[i * n + j];
-      if (!(variance <= largest)) largest = variance;
-    }
-    return std::sqrt(largest);
-  }
-
   LevelProblem problem_at(int level, Kernel kernel) {
     const bool finest = level == 0;
     Level reference = reference_[level], moving = moving_[level];
@@ -116,8 +97,8 @@ class Alignment {
       moving.image = images_.moving_coefficients;
     }
     return LevelProblem(reference, moving, level, options_.warp, kernel,
-                        finest ? options_.composition : options_.coarse_composition, options_.loss,
-                        options_.brightness, execution_, workspaces_);
+                        level < 2 ? options_.composition : options_.coarse_composition, options_.loss,
+                        options_.brightness, execution_, *scratch_);
   }
 
   LoopOptions loop_options(int level) const {
@@ -159,12 +140,52 @@ class Alignment {
       result.gain.push_back(state.gain[c]);
       result.bias.push_back(state.bias[c] + offset_ * (1 - state.gain[c]));
     }
-    result.covariance = estimate_covariance(problem, state, last);
-    const Matrix3 n = problem.from_normalized();
-    for (int k = 0; k < problem.model().parameters; ++k)
-      result.derivatives.push_back(state.warp * n * problem.model().generator(k) * inverse(n));
+    describe_uncertainty(problem, state.warp, estimate_covariance(problem, state, last), result);
     result.status = judged(status, result, last);
     return result;
+  }
+
+  // From the covariance of the increments to that of the parameters and of the mapped corners.
+  void describe_uncertainty(const LevelProblem& problem, const Matrix3& warp,
+                            const std::vector<double>& of_increments, AlignResult& result) const {
+    const auto n = static_cast<std::size_t>(problem.model().parameters);
+    const Matrix3 units = problem.from_normalized();
+    const double right = static_cast<double>(images_.reference.width) - 1;
+    const double bottom = static_cast<double>(images_.reference.height) - 1;
+    const Point corners[4] = {{0, 0}, {right, 0}, {right, bottom}, {0, bottom}};
+    // Column k: the change with increment k of the parameters, then of the corners.
+    std::vector<double> jacobian((n + 8) * n);
+    for (std::size_t k = 0; k < n; ++k) {
+      const Matrix3 d = warp * units * problem.model().generator(static_cast<int>(k)) * inverse(units);
+      double column[max_parameters + 8];
+      parameter_change(options_.warp, warp, d, column);
+      for (std::size_t c = 0; c < 4; ++c) {
+        const Point moved = point_change(warp, d, corners[c]);
+        column[n + 2 * c] = moved.x;
+        column[n + 2 * c + 1] = moved.y;
+      }
+      for (std::size_t i = 0; i < n + 8; ++i) jacobian[i * n + k] = column[i];
+    }
+    const auto covariance = [&](std::size_t i, std::size_t j) {
+      double sum = 0;
+      for (std::size_t k = 0; k < n; ++k)
+        for (std::size_t l = 0; l < n; ++l)
+          sum += jacobian[i * n + k] * of_increments[k * n + l] * jacobian[j * n + l];
+      return sum;
+    };
+    for (std::size_t i = 0; i < n; ++i)
+      for (std::size_t j = 0; j < n; ++j)
+        result.covariance.push_back((covariance(i, j) + covariance(j, i)) / 2);
+    for (std::size_t i = 0; i < 8; ++i)
+      result.corner_std[i / 2][i % 2] = std::sqrt(covariance(n + i, n + i));
+  }
+
+  static double largest_corner_std(const AlignResult& result) {
+    double largest = 0;
+    for (const auto& corner : result.corner_std)
+      for (const double std : corner)
+        if (!(std <= largest)) largest = std;
+    return largest;
   }
 
   // The best brightness for the warp of `state`, whatever its residuals may be.
@@ -190,12 +211,12 @@ class Alignment {
   const AlignImages& images_;
   const AlignOptions& options_;
   const Execution& execution_;
-  const StepCallback& on_step_;
+  StepCallback on_step_;
   double offset_;
   Pyramid reference_;
   Pyramid moving_;
-  Workspaces workspaces_;
-  int iterations_ = 0;
+  std::unique_ptr<Scratch> scratch_;
+  std::vector<StepRecord> steps_;
 };
 
 }  // namespace

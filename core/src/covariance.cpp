@@ -45,7 +45,7 @@ struct ReviewSink final : RowSink {
     }
   }
 
-  void add_to(ReviewSums& sums) const {
+  void add_to(ReviewSums& sums, bool with_lags) const {
     sums.pixels += sum(pixels);
     sums.one += sum(one);
     sums.r += sum(r);
@@ -55,6 +55,7 @@ struct ReviewSink final : RowSink {
     sums.mm += sum(mm);
     sums.square += sum(square);
     sums.weight += sum(weight);
+    if (!with_lags) return;
     // Beyond the tile's width a row is 0, so whole vectors may be read.
     const Rect& tile = losses.tile;
     for (int lag = 0; lag <= max_lag; ++lag) {
@@ -79,10 +80,15 @@ struct ReviewSink final : RowSink {
   }
 };
 
+constexpr std::int64_t lag_tiles = 7;
+
 void review(const TilePass& pass, std::int64_t row_of_tiles, float* memory, ReviewSums* sums) {
   Workspace work(memory);
   const std::int64_t columns = pass.columns_of_tiles(), channels = pass.reference.channels;
   for (std::int64_t channel = 0; channel < channels; ++channel) sums[channel] = ReviewSums{};
+  // A few tiles, spread over the image, tell the autocorrelation well enough.
+  const std::int64_t step =
+      std::max<std::int64_t>(1, columns * pass.rows_of_tiles() * channels / lag_tiles);
   for (std::int64_t column = 0; column < columns; ++column)
     for (std::int64_t channel = 0; channel < channels; ++channel) {
       const Rect tile = tile_at(pass, column, row_of_tiles);
@@ -100,15 +106,15 @@ void review(const TilePass& pass, std::int64_t row_of_tiles, float* memory, Revi
         total.rho += rho;
         total.valid += valid;
         total.reference += reference;
-        sink.add_to(total);
+        sink.add_to(total, index % step == 0);
         compare_losses<K>(pass, tile, index, channel, losses, rho, valid, reference, work, total);
       });
     }
 }
 
-// Tiles of the sandwich are smaller, so that with a margin of max_lag they fit the buffers.
+// Tiles of the sandwich have a margin of max_lag around their core.
 constexpr std::int64_t core_width = tile_width - 2 * max_lag;
-constexpr std::int64_t core_height = tile_height - 2 * max_lag;
+constexpr std::int64_t core_height = sandwich_height - 2 * max_lag;
 
 std::int64_t rows_of_sandwich(const TilePass& pass) {
   return (pass.reference.height + core_height - 1) / core_height;
@@ -131,11 +137,35 @@ struct SandwichSink final : RowSink {
   SandwichSink(const TilePass& p, const Rect& c, const Workspace& w)
       : pass(p),
         core(c),
-        jacobian{w.losses, w.losses + tile_floats},
-        mean{w.psi, w.psi_valid},
-        photometric{w.previous_losses, w.previous_losses + tile_floats} {
-    for (float* tile : {jacobian[0], jacobian[1], mean[0], mean[1], photometric[0], photometric[1]})
-      std::fill(tile, tile + tile_floats, 0.0f);
+        jacobian{w.sandwich, w.sandwich + sandwich_floats},
+        mean{w.sandwich + 2 * sandwich_floats, w.sandwich + 3 * sandwich_floats},
+        photometric{w.sandwich + 4 * sandwich_floats, w.sandwich + 5 * sandwich_floats} {
+    for (float* tile : {jacobian[0], jacobian[1], mean[0], mean[1]}) clear_margin(tile);
+    if (B)
+      for (float* tile : photometric) clear_margin(tile);
+  }
+
+  // The core and its margin, as far as there is an image.
+  Rect with_margin() const {
+    Rect wide;
+    wide.x = std::max<std::int64_t>(core.x - max_lag, 0);
+    wide.y = std::max<std::int64_t>(core.y - max_lag, 0);
+    wide.width = std::min(core.x + core.width + max_lag, pass.reference.width) - wide.x;
+    wide.height = std::min(core.y + core.height + max_lag, pass.reference.height) - wide.y;
+    return wide;
+  }
+
+  // Zero where the margin lies outside of the image; the rest will be written.
+  void clear_margin(float* tile) const {
+    const Rect wide = with_margin();
+    const std::int64_t left = wide.x - (core.x - max_lag), right = left + wide.width;
+    const std::int64_t top = wide.y - (core.y - max_lag), bottom = top + wide.height;
+    for (std::int64_t j = 0; j < core.height + 2 * max_lag; ++j) {
+      float* row = tile + j * row_floats;
+      const bool outside = j < top || j >= bottom;
+      std::fill(row, row + (outside ? row_floats : left), 0.0f);
+      if (!outside) std::fill(row + right, row + row_floats, 0.0f);
+    }
   }
 
   void take(std::int64_t x, std::int64_t y, int count, Workspace& work) override {
@@ -195,13 +225,13 @@ struct SandwichSink final : RowSink {
     const float* from = tile + j * row_floats;
     for (std::int64_t i = 0; i < core.width + 2 * max_lag; i += lanes) {
       Float v{};
-      for (int lag = -max_lag; lag <= max_lag; ++lag)
+      for (int lag = -rho.reach; lag <= rho.reach; ++lag)
         v += rho.column[lag < 0 ? -lag : lag] * load(from + (lag + max_lag) * row_floats + i);
       store(room + i, v);
     }
     for (std::int64_t i = 0; i < core.width; i += lanes) {
       Float v{};
-      for (int lag = -max_lag; lag <= max_lag; ++lag)
+      for (int lag = -rho.reach; lag <= rho.reach; ++lag)
         v += rho.row[lag < 0 ? -lag : lag] * load(room + i + lag + max_lag);
       store(out + i, v);
     }
@@ -245,11 +275,7 @@ template <int D, bool B>
 void sandwich_tile(const TilePass& pass, const Correlation& rho, const Rect& core,
                    std::int64_t channel, Workspace& work, Sums& a, Sums& b) {
   SandwichSink<D, B> sink(pass, core, work);
-  Rect wide;
-  wide.x = std::max<std::int64_t>(core.x - max_lag, 0);
-  wide.y = std::max<std::int64_t>(core.y - max_lag, 0);
-  wide.width = std::min(core.x + core.width + max_lag, pass.reference.width) - wide.x;
-  wide.height = std::min(core.y + core.height + max_lag, pass.reference.height) - wide.y;
+  const Rect wide = sink.with_margin();
   with_kernel(pass.kernel, [&](auto kernel) {
     compare<decltype(kernel)>(pass, pass.estimate, Gradients::both, channel, wide, work, sink);
   });

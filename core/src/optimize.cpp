@@ -14,6 +14,8 @@ constexpr double rounding = 1e-7;       // of a sum of float32 terms, relative
 constexpr double scale_change = 0.02;   // relative: below this the loss's scale is settled
 constexpr int scale_rounds = 3;
 constexpr double stalled = 100;  // steps that fail are the noise floor up to this many tolerances
+constexpr double coarse_stalled = 10;  // the same on coarse levels, where the next level goes on
+constexpr double most_repeated = 0.5;  // share of a step that the next may repeat to be extrapolated
 
 bool is_finite(const State& state) {
   const auto finite = [](double v) { return std::isfinite(v); };
@@ -52,7 +54,7 @@ class Loop {
 
   LoopResult run() {
     const Status status = iterate();
-    return {status, state_, scale_, steps_};
+    return {status, state_, scale_};
   }
 
  private:
@@ -104,13 +106,14 @@ class Loop {
       std::vector<double> step = equations.solve(control.damping());
       if (step.empty()) return Status::too_little_texture;
       for (double& v : step) v *= control.share();
+      if (accepted_) extrapolate(step);
       const State candidate = problem_.stepped(state_, step);
       ++steps_;
       const double damping = control.damping();
       const double motion =
           is_finite(candidate) ? problem_.motion(state_.warp, candidate.warp) : HUGE_VAL;
       if (fresh) first_motion = motion;
-      if (motion < options_.step_tol) {
+      if (still_to_come(motion) < options_.step_tol) {
         state_ = candidate;
         report(motion, damping, true);
         if (rescaled()) {
@@ -130,10 +133,14 @@ class Loop {
         }
       }
       report(motion, damping, accepted);
-      fresh = accepted;
+      fresh = accepted_ = accepted;
+      last_step_ = std::move(step);
+      last_motion_ = motion;
       if (accepted) {
         control.accepted();
       } else {
+        if (options_.level > 0 && motion < coarse_stalled * options_.step_tol && !robust())
+          return Status::converged;
         control.rejected();
         if (control.exhausted()) {
           if (rescaled()) {
@@ -148,6 +155,27 @@ class Loop {
     return Status::step_limit;
   }
 
+  // Noise in the gradient makes every step too short by the same share, and each next one repeats that
+  // share of the last (Aitken's process, for vectors: Irons and Tuck, 1969).
+  void extrapolate(std::vector<double>& step) const {
+    double repeated = 0, square = 0;
+    for (int k = 0; k < problem_.model().parameters; ++k) {
+      const auto i = static_cast<std::size_t>(k);
+      repeated += step[i] * last_step_[i];
+      square += last_step_[i] * last_step_[i];
+    }
+    const double share = repeated / square;
+    if (!(share > 0 && share < most_repeated)) return;
+    for (double& v : step) v /= 1 - share;
+  }
+
+  // The motion after a step, if steps go on shrinking as this one did; the step itself if they do not.
+  double still_to_come(double motion) const {
+    if (!accepted_) return motion;
+    const double ratio = motion / last_motion_;
+    return ratio < most_repeated ? motion * ratio / (1 - ratio) : motion;
+  }
+
   LevelProblem& problem_;
   const LoopOptions& options_;
   const StepCallback& on_step_;
@@ -156,6 +184,9 @@ class Loop {
   double scale_ = 0;
   int steps_ = 0;
   int rounds_ = 0;
+  bool accepted_ = false;
+  std::vector<double> last_step_;
+  double last_motion_ = 0;
 };
 
 }  // namespace

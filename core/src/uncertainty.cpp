@@ -66,10 +66,12 @@ Correlation Review::residual_correlation() const {
   const auto ratio = [](const double* pair) {
     return static_cast<float>(pair[1] > 0 ? pair[0] / pair[1] : 0);
   };
-  Correlation rho;
+  constexpr float negligible = 0.01f;
+  Correlation rho{};
   for (int lag = 0; lag <= max_lag; ++lag) {
     rho.row[lag] = lag ? ratio(total.row[lag]) : 1;
     rho.column[lag] = lag ? ratio(total.column[lag]) : 1;
+    if (std::max(std::abs(rho.row[lag]), std::abs(rho.column[lag])) > negligible) rho.reach = lag;
   }
   return rho;
 }

@@ -10,7 +10,6 @@ import numpy as np
 
 from photalign import _core
 from photalign._checks import as_image, as_mask, choice, thread_count
-from photalign._covariance import corner_std, params_covariance
 from photalign._interpolation import spline_coefficients
 from photalign._types import Array, ArrayLike
 from photalign.brightness import Brightness, as_brightness
@@ -65,7 +64,7 @@ def align(
     method : {"auto", "forward", "inverse", "esm"}
         Whose gradient the step is computed from: the moving image's, the
         reference's, or the mean of both. "auto" is ESM on the coarse levels and
-        inverse on the finest, which has the least bias under noise.
+        inverse on the two finest, which has the least bias under noise.
     kernel : str
         Kernel of the finest level: "auto", "linear", "catmull_rom", "bspline3",
         "bspline3_direct", "bspline5" or "bspline5_direct". "auto" is
@@ -156,7 +155,6 @@ def align(
             spline_coefficients(views[0], masks[0], sampling, workers),
             spline_coefficients(views[1], masks[1], sampling, workers),
         )
-    trace: list[Step] = []
     found = _core.align(
         *views,
         *masks,
@@ -177,27 +175,24 @@ def align(
         solver.damping if isinstance(solver, LevenbergMarquardt) else 0.0,
         min_overlap,
         workers,
-        _recorder(trace, progress),
+        None if progress is None else lambda step: progress(Step(*step)),
     )
     estimate, status = _outcome(found, start)
-    covariance = params_covariance(estimate, found["covariance"], found["derivatives"])
     return Alignment(
         warp=estimate,
         status=status,
-        covariance=covariance,
-        corner_std=corner_std(estimate, covariance, views[0].shape),
+        covariance=found["covariance"],
+        corner_std=found["corner_std"],
         cost=found["cost"],
         rms=found["rms"],
         correlation=found["correlation"],
         overlap=found["overlap"],
-        iterations=found["iterations"],
+        iterations=len(found["steps"]),
         brightness=model(gain=found["gain"], bias=found["bias"]),
-        trace=tuple(trace),
+        steps=found["steps"],
         initial=start,
         method=fine,
-        kernel=(
-            sampling if found["kernel"] == sampling.code else last_sampling
-        ).name,
+        kernel=(sampling if found["kernel"] == sampling.code else last_sampling).name,
         loss=robustness.name,
         scale=found["scale"],
         levels=levels,
@@ -276,36 +271,6 @@ def _compositions(method: str, kernel: Kernel) -> tuple[str, str]:
     if known != "auto":
         return known, known
     return ("esm" if kernel.taps == 2 else "inverse"), "esm"
-
-
-def _recorder(
-    trace: list[Step], progress: Callable[[Step], None] | None
-) -> Callable[..., None]:
-    def record(
-        level: int,
-        iteration: int,
-        cost: float,
-        motion: float,
-        damping: float,
-        overlap: float,
-        scale: float,
-        accepted: bool,
-    ) -> None:
-        step = Step(
-            level=level,
-            iteration=iteration,
-            cost=cost,
-            motion=motion,
-            damping=damping,
-            overlap=overlap,
-            scale=scale,
-            accepted=accepted,
-        )
-        trace.append(step)
-        if progress is not None:
-            progress(step)
-
-    return record
 
 
 def _outcome(found: dict[str, Any], start: Warp) -> tuple[Warp, Status]:

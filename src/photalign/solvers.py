@@ -21,9 +21,10 @@ class Solver:
     max_steps : int
         Steps per pyramid level: the loop stops when ``steps >= max_steps``.
     step_tol : float
-        The loop has converged when ``motion < step_tol``, where motion is the
-        largest distance that a step moves a corner of the reference, in pixels
-        at full resolution.
+        The loop has converged when ``motion * q / (1 - q) < step_tol``, the motion
+        still to come, where motion is the largest distance that a step moves a
+        corner of the reference, in pixels at full resolution, and q is its ratio to
+        the motion of the step before; while q > 1/2, when ``motion < step_tol``.
 
     Raises
     ------

@@ -27,7 +27,7 @@ struct AlignOptions {
   WarpKind warp = WarpKind::affine;
   Kernel kernel = Kernel::bspline3;  // of the finest level
   Kernel last_kernel = Kernel::bspline5;  // of the last steps, where the noise is low enough to need it
-  Composition composition = Composition::inverse;  // of the finest level
+  Composition composition = Composition::inverse;  // of the two finest levels
   Composition coarse_composition = Composition::esm;
   Brightness brightness = Brightness::none;
   LossKind loss = LossKind::squared;
@@ -60,10 +60,9 @@ struct AlignResult {
   Matrix3 warp{};
   std::vector<double> gain, bias;
   double cost = 0, rms = 0, correlation = 0, overlap = 0, scale = 0;
-  int iterations = 0;
-  // Of the increments of the warp on level 0, and the derivative of the matrix by each of them.
-  std::vector<double> covariance;
-  std::vector<Matrix3> derivatives;
+  std::vector<double> covariance;  // of the parameters of `parameters_of`, row major; NaN if unknown
+  double corner_std[4][2];         // of the mapped corners of the reference, clockwise from (0, 0), px
+  std::vector<StepRecord> steps;
 };
 
 using StepCallback = std::function<void(const StepRecord&)>;

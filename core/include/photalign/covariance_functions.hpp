@@ -28,6 +28,7 @@ struct ReviewSums {
 struct Correlation {
   float row[max_lag + 1];
   float column[max_lag + 1];
+  int reach;  // lags beyond this are negligible
 };
 
 struct CovarianceFunctions {

@@ -12,6 +12,7 @@
 #include "linearize_functions.hpp"
 #include "normal_equations.hpp"
 #include "pyramid.hpp"
+#include "scratch.hpp"
 #include "variants.hpp"
 #include "warps.hpp"
 
@@ -23,19 +24,11 @@ struct State {
   std::vector<double> gain, bias;
 };
 
-// Scratch memory of each thread, kept for the whole alignment.
-using Workspaces = std::vector<std::vector<float>>;
-
-inline Workspaces make_workspaces(int threads) {
-  return Workspaces(static_cast<std::size_t>(threads),
-                    std::vector<float>(variant().linearize->workspace_floats()));
-}
-
 struct Evaluation {
   std::vector<Sums> channels;
   Sums total;
   std::vector<TileRecord> records;
-  std::unique_ptr<float[]> losses;  // of every pixel, where the image is small
+  const float* losses = nullptr;  // of every pixel, where the image is small; until the next but one
 
   double mean_loss() const { return total.valid > 0 ? total.rho / total.valid : HUGE_VAL; }
   double overlap() const { return total.reference > 0 ? total.valid / total.reference : 0; }
@@ -56,11 +49,11 @@ class LevelProblem {
  public:
   LevelProblem(const Level& reference, const Level& moving, int level, WarpKind warp, Kernel kernel,
                Composition composition, LossKind loss, Brightness brightness,
-               const Execution& execution, Workspaces& workspaces)
+               const Execution& execution, Scratch& scratch)
       : model_(warp, unit(reference.image)),
         brightness_(brightness),
         execution_(execution),
-        workspaces_(&workspaces),
+        scratch_(scratch),
         from_level_(from_level(level)) {
     pass_.reference = reference.image;
     pass_.moving = moving.image;
@@ -102,7 +95,7 @@ class LevelProblem {
       pass.previous = &before;
       if (of_previous) {
         pass.previous_records = of_previous->records.data();
-        pass.previous_losses = of_previous->losses.get();
+        pass.previous_losses = of_previous->losses;
       }
     }
     const std::int64_t rows = pass.rows_of_tiles();
@@ -112,13 +105,13 @@ class LevelProblem {
     pass.records = result.records.data();
     // For the comparison with the next estimate; a large image is rather sampled again at its edges.
     if (pass.reference.width * pass.reference.height <= kept_pixels) {
-      result.losses = std::make_unique_for_overwrite<float[]>(result.records.size() * loss_floats);
-      pass.losses = result.losses.get();
+      pass.losses = scratch_.losses(result.records.size(), of_previous ? of_previous->losses : nullptr);
+      result.losses = pass.losses;
     }
     std::vector<Sums> of_rows(static_cast<std::size_t>(rows) * channels);
     const LinearizeFunctions& functions = *variant().linearize;
     parallel_for(execution_, rows, [&](std::int64_t row, int worker) {
-      functions.linearize(pass, row, workspace(worker),
+      functions.linearize(pass, row, scratch_.of_thread(worker),
                           of_rows.data() + static_cast<std::size_t>(row) * channels);
     });
     // Always in the order of the rows: the same bits for any number of threads.
@@ -145,7 +138,7 @@ class LevelProblem {
     }
     std::vector<T> found(static_cast<std::size_t>(rows) * per_row);
     parallel_for(execution_, rows, [&](std::int64_t row, int worker) {
-      function(pass, row, workspace(worker), found.data() + static_cast<std::size_t>(row) * per_row);
+      function(pass, row, scratch_.of_thread(worker), found.data() + static_cast<std::size_t>(row) * per_row);
     });
     return found;
   }
@@ -160,7 +153,7 @@ class LevelProblem {
     std::vector<float> found(static_cast<std::size_t>(rows * per_row));
     parallel_for(execution_, rows, [&](std::int64_t row, int worker) {
       variant().linearize->residual_row(pass, std::min(row * step + step / 2, pass.reference.height - 1),
-                                        workspace(worker), found.data() + row * per_row);
+                                        scratch_.of_thread(worker), found.data() + row * per_row);
     });
     std::erase_if(found, [](float r) { return std::isnan(r); });
     return found;
@@ -215,13 +208,11 @@ class LevelProblem {
     return estimate;
   }
 
-  float* workspace(int worker) { return (*workspaces_)[static_cast<std::size_t>(worker)].data(); }
-
   TilePass pass_;
   WarpModel model_;
   Brightness brightness_;
   const Execution& execution_;
-  Workspaces* workspaces_;
+  Scratch& scratch_;
   Matrix3 from_level_;
 };
 

@@ -22,7 +22,6 @@ struct LoopResult {
   Status status;
   State state;
   double scale;
-  int steps;
 };
 
 LoopResult optimize(LevelProblem& problem, State start, const LoopOptions& options,

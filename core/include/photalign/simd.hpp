@@ -57,6 +57,39 @@ inline Float max(Float a, Float b) { return a > b ? a : b; }
 inline Int min(Int a, Int b) { return a < b ? a : b; }
 inline Int max(Int a, Int b) { return a > b ? a : b; }
 
+// The same from smaller types, aligned or not. (GCC 12 takes a generic conversion of vectors apart.)
+inline Float load_as_float(const float* from) { return load(from); }
+#if defined(__AVX512F__)
+inline Float load_as_float(const std::uint8_t* from) {
+  const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i_u*>(from));
+  return __builtin_convertvector(reinterpret_cast<Int>(_mm512_cvtepu8_epi32(bytes)), Float);
+}
+inline Float load_as_float(const std::uint16_t* from) {
+  const __m256i shorts = _mm256_loadu_si256(reinterpret_cast<const __m256i_u*>(from));
+  return __builtin_convertvector(reinterpret_cast<Int>(_mm512_cvtepu16_epi32(shorts)), Float);
+}
+#elif defined(__AVX2__)
+inline Float load_as_float(const std::uint8_t* from) {
+  const __m128i bytes = _mm_loadl_epi64(reinterpret_cast<const __m128i_u*>(from));
+  return __builtin_convertvector(reinterpret_cast<Int>(_mm256_cvtepu8_epi32(bytes)), Float);
+}
+inline Float load_as_float(const std::uint16_t* from) {
+  const __m128i shorts = _mm_loadu_si128(reinterpret_cast<const __m128i_u*>(from));
+  return __builtin_convertvector(reinterpret_cast<Int>(_mm256_cvtepu16_epi32(shorts)), Float);
+}
+#else
+template <class T>
+Float load_as_float(const T* from) {
+  Float v;
+  for (int i = 0; i < lanes; ++i) {
+    T number;
+    std::memcpy(&number, from + i, sizeof number);
+    v[i] = static_cast<float>(number);
+  }
+  return v;
+}
+#endif
+
 // Rounds towards zero; NaN and values out of range give an unspecified int, so clamp before use.
 inline Int truncate(Float v) { return __builtin_convertvector(v, Int); }
 inline Float to_float(Int v) { return __builtin_convertvector(v, Float); }

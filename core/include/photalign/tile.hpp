@@ -43,12 +43,16 @@ void convert_row(const std::byte* from, std::int64_t step, std::int64_t count, d
       to[i] = static_cast<float>(read<T>(from + i * step) - offset);
   } else {
     const float shift = static_cast<float>(offset);
-    if (step == sizeof(T)) {
-      for (std::int64_t i = 0; i < count; ++i)
-        to[i] = static_cast<float>(read<T>(from + i * static_cast<std::int64_t>(sizeof(T)))) - shift;
-    } else {
+    if (step != sizeof(T) || count < lanes) {
       for (std::int64_t i = 0; i < count; ++i)
         to[i] = static_cast<float>(read<T>(from + i * step)) - shift;
+      return;
+    }
+    // The last vector overlaps the one before, so that nothing beyond the row is read.
+    for (std::int64_t i = 0;; i = std::min(i + lanes, count - lanes)) {
+      const std::byte* at = from + i * static_cast<std::int64_t>(sizeof(T));
+      store(to + i, load_as_float(reinterpret_cast<const T*>(at)) - shift);
+      if (i == count - lanes) return;
     }
   }
 }

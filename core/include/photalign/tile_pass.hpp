@@ -6,18 +6,23 @@
 
 PHOTALIGN_ISA_BEGIN
 
+// The covariance looks at taller tiles, since they overlap.
+inline constexpr int sandwich_height = 64;
+inline constexpr std::int64_t sandwich_floats = std::int64_t{row_floats} * sandwich_height;
+
 // The memory of one thread: patches of both images and of the weight, rows, and the tile's losses.
 struct Workspace {
   float *reference, *moving, *weight;
   float *losses, *previous_losses;  // loss_floats each
   float *psi, *psi_valid;           // tile_floats each
+  float* sandwich;                  // 6 * sandwich_floats
   float *stencil, *u, *v, *ones, *reference_mask, *moving_mask;
   // The row at hand. Invalid entries have weight 0 and are 0; `target` is NaN where the reference is.
   float *value, *target, *residual, *weights, *gx, *gy, *tx, *ty;
   Float reference_weight{};  // sum of the weights over the valid pixels of the reference
 
   static constexpr std::int64_t patch = max_patch_floats + 64;
-  static constexpr std::int64_t floats = 3 * patch + 3 * loss_floats + (2 + 13) * row_floats + 64;
+  static constexpr std::int64_t floats = 3 * patch + 3 * loss_floats + 6 * sandwich_floats + (2 + 13) * row_floats + 64;
 
   explicit Workspace(float* memory) {
     // Everything starts on cache lines.
@@ -33,6 +38,7 @@ struct Workspace {
     take(previous_losses, loss_floats);
     take(psi, tile_floats);
     take(psi_valid, tile_floats);
+    take(sandwich, 6 * sandwich_floats);
     take(stencil, 2 * row_floats);
     take(u, row_floats);
     take(v, row_floats);

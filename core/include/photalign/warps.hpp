@@ -5,6 +5,9 @@
 // linearizing needs (moments.hpp). Coordinates are centred and scaled, so that all p are of one size.
 #pragma once
 
+#include <algorithm>
+#include <cmath>
+
 #include "choices.hpp"
 #include "linearize_functions.hpp"
 #include "matrix.hpp"
@@ -94,5 +97,39 @@ struct WarpModel {
  private:
   WarpKind kind_;
 };
+
+// The change of a warp's public parameters with a change `d` of its matrix `w`, written to `out`; their
+// number is that of the model. Both matrices count up to a factor, so w[8] is kept at 1.
+inline void parameter_change(WarpKind kind, const Matrix3& w, Matrix3 d, double* out) {
+  for (std::size_t i = 0; i < 9; ++i) d[i] -= w[i] * d[8];
+  // The first column of a similarity is scale * (cos, sin).
+  const double scale = std::hypot(w[0], w[3]);
+  const double growth = (w[0] * d[0] + w[3] * d[3]) / scale;
+  const double angle = (w[0] * d[3] - w[3] * d[0]) / (scale * scale);
+  switch (kind) {
+    case WarpKind::translation:
+      out[0] = d[2], out[1] = d[5];
+      return;
+    case WarpKind::euclidean:
+      out[0] = angle, out[1] = d[2], out[2] = d[5];
+      return;
+    case WarpKind::similarity:
+      out[0] = growth, out[1] = angle, out[2] = d[2], out[3] = d[5];
+      return;
+    case WarpKind::affine:
+    case WarpKind::homography:
+      std::copy(d.begin(), d.begin() + (kind == WarpKind::affine ? 6 : 8), out);
+      return;
+  }
+}
+
+// The motion of the point that `w` maps `p` to with a change `d` of the matrix.
+inline Point point_change(const Matrix3& w, const Matrix3& d, Point p) {
+  const Point at = apply(w, p);
+  const double depth = w[6] * p.x + w[7] * p.y + w[8];
+  const double change = d[6] * p.x + d[7] * p.y + d[8];
+  return {(d[0] * p.x + d[1] * p.y + d[2] - at.x * change) / depth,
+          (d[3] * p.x + d[4] * p.y + d[5] - at.y * change) / depth};
+}
 
 }  // namespace photalign

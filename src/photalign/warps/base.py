@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, Self
+from functools import cache
+from typing import Any, ClassVar, Self, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -12,6 +13,12 @@ from numpy.typing import ArrayLike, NDArray
 from photalign._checks import as_points
 from photalign.warps._mapping import map_rows
 from photalign.warps._reading import is_close, is_invertible, read_matrix
+
+
+@cache
+def _identity(cls: type[Warp]) -> Warp:
+    # Warps are values, so one identity of a class is as good as another.
+    return cls(np.eye(3))
 
 
 class Warp(ABC):
@@ -106,7 +113,7 @@ class Warp(ABC):
     @classmethod
     def identity(cls) -> Self:
         """Return the warp that leaves every point where it is."""
-        return cls(np.eye(3))
+        return cast("Self", _identity(cls))
 
     def __call__(self, points: ArrayLike) -> NDArray[np.float64]:
         """Map points.

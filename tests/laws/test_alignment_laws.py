@@ -1,0 +1,199 @@
+"""What holds for every alignment: all warps, methods, kernels, losses and models."""
+
+from __future__ import annotations
+
+from itertools import pairwise, product
+
+import numpy as np
+import pytest
+
+import photalign as pa
+from oracles import TAPS, Estimate, Problem
+from photalign.brightness import BRIGHTNESS
+from photalign.losses import LOSSES
+from photalign.synthetic import corner_error, random_warp
+from photalign.warps import WARPS, Affine, Homography, Translation
+from scenes import SHAPE, views, waves
+
+KINDS = pytest.mark.parametrize("kind", WARPS)
+METHODS = pytest.mark.parametrize("method", ["forward", "inverse", "esm"])
+KERNELS = pytest.mark.parametrize("kernel", TAPS)
+MODELS = pytest.mark.parametrize("model", BRIGHTNESS)
+
+
+def bias_of(kernel):
+    """Bound the error on waves of 9 px and longer, without noise, px."""
+    return 0.02 if kernel == "linear" else 0.01
+
+
+def pair_of(kind, rng, *, noise=0.0, sigma=2.0):
+    truth = random_warp(kind, SHAPE, sigma, rng)
+    return *views(waves(rng), truth, noise=noise, rng=rng), truth
+
+
+@KINDS
+@METHODS
+@KERNELS
+def test_truth_is_a_fixed_point(kind, method, kernel, rng):
+    reference, moving, truth = pair_of(kind, rng)
+    for loss, model in product(LOSSES, BRIGHTNESS):
+        found = pa.align(
+            reference,
+            moving,
+            kind,
+            init=truth,
+            method=method,
+            kernel=kernel,
+            loss=loss,
+            brightness=model,
+            solver=pa.GaussNewton(),
+        )
+        assert found.ok, (loss, model)
+        assert corner_error(found.warp, truth, SHAPE) < bias_of(kernel), (loss, model)
+
+
+@KINDS
+@METHODS
+@KERNELS
+def test_truth_is_found_from_some_pixels_off(kind, method, kernel, rng):
+    reference, moving, truth = pair_of(kind, rng, sigma=3.0)
+    for loss, model in product(LOSSES, BRIGHTNESS):
+        found = pa.align(
+            reference,
+            moving,
+            kind,
+            method=method,
+            kernel=kernel,
+            loss=loss,
+            brightness=model,
+        )
+        assert found.ok, (loss, model)
+        assert corner_error(found.warp, truth, SHAPE) < bias_of(kernel), (loss, model)
+
+
+@KINDS
+@METHODS
+@KERNELS
+@pytest.mark.parametrize("solver", [pa.GaussNewton(), pa.LevenbergMarquardt()])
+def test_steps_never_raise_the_cost(kind, method, kernel, solver, rng):
+    """Without a border in the way every step compares the same pixels."""
+    reference, moving, _ = pair_of(kind, rng, noise=3)
+    inner = np.zeros(SHAPE, dtype=bool)
+    inner[14:-14, 14:-14] = True
+    for loss, model in product(LOSSES, BRIGHTNESS):
+        found = pa.align(
+            reference,
+            moving,
+            kind,
+            method=method,
+            kernel=kernel,
+            loss=loss,
+            brightness=model,
+            solver=solver,
+            reference_mask=inner,
+            pyramid=pa.Pyramid(levels=3),
+        )
+        taken = [s for s in found.trace if s.accepted and s.overlap == 1]
+        assert taken
+        for one, next_one in pairwise(taken):
+            goes_on = next_one.iteration > one.iteration and next_one.level == one.level
+            if goes_on and next_one.scale == one.scale:
+                assert next_one.cost <= one.cost * (1 + 1e-6), (loss, model, next_one)
+
+
+@KINDS
+@MODELS
+@pytest.mark.parametrize("kernel", ["linear", "bspline3", "bspline5_direct"])
+@pytest.mark.parametrize("far", [3.0, 10.0, 25.0])
+def test_result_is_never_worse_than_the_start(kind, model, kernel, far, rng):
+    """By the oracle's account, over the pixels that are valid under both warps.
+
+    A brightness model may fit each warp as well as it can.
+    """
+    reference, moving, truth = pair_of(kind, rng, noise=2, sigma=1.0)
+    problem = Problem(reference=reference, moving=moving, kernel=kernel)
+    for _ in range(3):
+        start = truth @ random_warp(kind, SHAPE, far, rng)
+        found = pa.align(
+            reference, moving, kind, init=start, kernel=kernel, brightness=model
+        )
+        ends = [problem.compare(Estimate(w.matrix)) for w in (start, found.warp)]
+        both = np.logical_and(*(np.isfinite(end.residual) for end in ends))
+        if both.any():
+            before, after = (mean_square(end, both, model) for end in ends)
+            assert after <= before * (1 + 1e-5), found.status
+
+
+def mean_square(end, use, model):
+    residual, value = end.residual[use], end.moving[use]
+    if model == "none":
+        return (residual**2).mean()
+    factors = np.column_stack([value, np.ones_like(value)])
+    target = value - residual
+    return ((factors @ np.linalg.lstsq(factors, target)[0] - target) ** 2).mean()
+
+
+@KINDS
+@MODELS
+@pytest.mark.parametrize("loss", [*LOSSES, "robust"])
+def test_swapping_the_images_inverts_the_warp(kind, model, loss, rng):
+    reference, moving, _ = pair_of(kind, rng, noise=1)
+    options = {"loss": loss, "brightness": model}
+    there = pa.align(reference, moving, kind, **options)
+    back = pa.align(moving, reference, kind, **options)
+    assert there.ok
+    assert back.ok
+    tolerance = 2 * np.linalg.norm(there.corner_std + back.corner_std, axis=1).max()
+    assert corner_error(there.warp.inverse(), back.warp, SHAPE) < tolerance
+
+
+@KINDS
+@KERNELS
+def test_cropping_both_images_moves_the_warp(kind, kernel, rng):
+    truth = random_warp(kind, SHAPE, 2.0, rng)
+    reference, moving = views(waves(rng), truth, (100, 110))
+    found = pa.align(reference[7:, 4:-3], moving[:-5, 10:], kind, kernel=kernel)
+    expected = (
+        Translation.from_params([-10, 0]) @ truth @ Translation.from_params([4, 7])
+    )
+    assert found.ok
+    assert corner_error(found.warp, expected, SHAPE) < bias_of(kernel)
+
+
+FLIPS = {
+    "left_right": (lambda image: image[:, ::-1], [[-1, 0, SHAPE[1] - 1], [0, 1, 0]]),
+    "up_down": (lambda image: image[::-1], [[1, 0, 0], [0, -1, SHAPE[0] - 1]]),
+    "transposed": (lambda image: image.T, [[0, 1, 0], [1, 0, 0]]),
+}
+
+
+@pytest.mark.parametrize("flip", FLIPS)
+@pytest.mark.parametrize("kind", ["translation", "affine", "homography"])
+@KERNELS
+def test_flipping_both_images_flips_the_warp(flip, kind, kernel, rng):
+    turned, matrix = FLIPS[flip]
+    reference, moving, _ = pair_of(kind, rng, noise=1)
+    plain = pa.align(reference, moving, kind, kernel=kernel)
+    flipped = pa.align(turned(reference), turned(moving), kind, kernel=kernel)
+    mirror = Affine(matrix)
+    back = Homography((mirror.inverse() @ flipped.warp @ mirror).matrix)
+    # The one-sided slope of the linear kernel has a preferred side.
+    tolerance = 0.1 if kernel == "linear" else 0.02
+    assert corner_error(back, plain.warp, SHAPE) < tolerance
+
+
+@KINDS
+@pytest.mark.parametrize("channels", [1, 2, 3, 4])
+def test_equal_channels_are_as_good_as_one(kind, channels, rng):
+    reference, moving, _ = pair_of(kind, rng, noise=1)
+    gray = pa.align(reference, moving, kind, kernel="bspline5_direct")
+    colour = pa.align(
+        np.stack([reference] * channels, axis=-1),
+        np.stack([moving] * channels, axis=-1),
+        kind,
+        kernel="bspline5_direct",
+    )
+    assert colour.ok
+    assert corner_error(colour.warp, gray.warp, SHAPE) < 1e-4
+    assert colour.cost == pytest.approx(channels * gray.cost, rel=1e-4)
+    assert colour.rms == pytest.approx(gray.rms, rel=1e-4)
