@@ -29,9 +29,15 @@ class Waves:
         return 120 + np.cos(points @ self.frequency.T + self.phase) @ self.amplitude
 
 
-def waves(rng: np.random.Generator, *, shortest: float = 9.0, count: int = 24) -> Waves:
-    """Draw waves of random directions; the longest are 40 px long."""
-    length = rng.uniform(shortest, 40, count)
+def waves(
+    rng: np.random.Generator,
+    *,
+    shortest: float = 9.0,
+    longest: float = 40.0,
+    count: int = 24,
+) -> Waves:
+    """Draw waves of random directions and of lengths in px."""
+    length = rng.uniform(shortest, longest, count)
     angle = rng.uniform(0, 2 * np.pi, count)
     direction = np.column_stack([np.cos(angle), np.sin(angle)])
     amplitude = rng.uniform(0.5, 1, count)

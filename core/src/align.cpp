@@ -13,6 +13,8 @@ namespace {
 constexpr double coarse_step_tol = 0.05;
 // Below this standard deviation, in pixels, the bias of a cubic kernel is no longer hidden in the noise.
 constexpr double bias_of_kernel = 5e-3;
+// The loss must fall by this share to make up for gains and biases fitted to different pixels.
+constexpr double least_gain = 0.02;
 // Correlations this many standard deviations from 0 are no accident.
 constexpr double significant = 6;
 
@@ -113,21 +115,34 @@ class Alignment {
             .level = level};
   }
 
-  AlignResult finish(const State& begin, State state, const Ending& ending, Kernel kernel) {
-    Status status = ending.status;
+  // The result at `state`, or at the start if that is better.
+  AlignResult finish(const State& begin, State state, Ending ending, Kernel kernel) {
     LevelProblem problem = problem_at(0, kernel);
-    problem.set_threshold(options_.tuning * ending.scale);
     State first = begin;
     if (problem.has_brightness()) adjust_brightness(problem, first);
-    if (options_.brightness == Brightness::normalized) adjust_brightness(problem, state);
-    Review last = review(problem, state, &first);
-    if (last.total.both_rho > last.total.both_rho_previous * (1 + 1e-6)) {
-      const double moved = problem.motion(first.warp, state.warp);
-      if (moved > coarse_step_tol) status = Status::no_descent;
-      state = first;
-      last = review(problem, state);
+    if (options_.brightness == Brightness::normalized) {
+      adjust_brightness(problem, state);
+      if (ending.scale > 0 && options_.loss_scale == 0) ending.scale = residual_scale(problem, state);
     }
+    problem.set_threshold(options_.tuning * ending.scale);
+    const Review last = review(problem, state, &first);
+    const double gained = 1 - last.total.both_rho / last.total.both_rho_previous;
+    if (gained < -1e-6) {
+      // A start that close to the result is the result, to within what the images say.
+      if (problem.motion(first.warp, state.warp) > coarse_step_tol) ending.status = Status::no_descent;
+      return described(problem, first, ending, kernel, review(problem, first));
+    }
+    AlignResult result = described(problem, state, ending, kernel, last);
+    // Gain and bias were fitted to each warp's own valid pixels, so that the comparison is not exact. A
+    // result that is no alignment gets no benefit of the doubt.
+    const bool doubtful = problem.has_brightness() && gained < least_gain;
+    if (result.status == Status::converged || !doubtful) return result;
+    ending.status = result.status;
+    return described(problem, first, ending, kernel, review(problem, first));
+  }
 
+  AlignResult described(LevelProblem& problem, const State& state, const Ending& ending, Kernel kernel,
+                        const Review& last) const {
     AlignResult result;
     result.warp = state.warp;
     result.kernel = kernel;
@@ -141,7 +156,7 @@ class Alignment {
       result.bias.push_back(state.bias[c] + offset_ * (1 - state.gain[c]));
     }
     describe_uncertainty(problem, state.warp, estimate_covariance(problem, state, last), result);
-    result.status = judged(status, result, last);
+    result.status = judged(ending.status, result, last);
     return result;
   }
 
@@ -203,6 +218,7 @@ class Alignment {
     if (!std::isfinite(result.cost)) return Status::nonfinite;
     if (status != Status::converged) return status;
     if (result.overlap < options_.min_overlap) return Status::too_little_overlap;
+    if (!std::isfinite(largest_corner_std(result))) return Status::too_little_texture;
     const double degrees = last.total.pixels / last.samples_per_degree();
     if (!(result.correlation * std::sqrt(degrees) > significant)) return Status::no_match;
     return status;

@@ -97,17 +97,10 @@ void review(const TilePass& pass, std::int64_t row_of_tiles, float* memory, Revi
       ReviewSink sink({pass, tile, losses}, work.psi, work.psi_valid);
       with_kernel(pass.kernel, [&](auto kernel) {
         using K = decltype(kernel);
-        work.reference_weight = Float{};
+        work.reference_weight = work.covered_weight = Float{};
         compare<K>(pass, pass.estimate, Gradients::none, channel, tile, work, sink);
-        ReviewSums& total = sums[channel];
-        const double rho = sum(sink.losses.rho);
-        const double valid = sum(sink.losses.weight);
-        const double reference = sum(work.reference_weight);
-        total.rho += rho;
-        total.valid += valid;
-        total.reference += reference;
-        sink.add_to(total, index % step == 0);
-        compare_losses<K>(pass, tile, index, channel, losses, rho, valid, reference, work, total);
+        sink.add_to(sums[channel], index % step == 0);
+        add_losses<K>(pass, tile, index, channel, losses, sink.losses, work, sums[channel]);
       });
     }
 }

@@ -41,6 +41,25 @@ std::vector<float> halved(const Image& image, const Image& weight, double offset
   return pixels;
 }
 
+template <class T>
+double number_at(const std::byte* at) {
+  T number;
+  std::memcpy(&number, at, sizeof number);
+  return static_cast<double>(number);
+}
+
+// The first channel's value of a pixel.
+double number_at(const Image& image, std::int64_t x, std::int64_t y) {
+  const std::byte* at = image.at(y, x, 0);
+  switch (image.dtype) {
+    case DType::u8: return number_at<std::uint8_t>(at);
+    case DType::u16: return number_at<std::uint16_t>(at);
+    case DType::f32: return number_at<float>(at);
+    case DType::f64: return number_at<double>(at);
+  }
+  return 0;
+}
+
 }  // namespace
 
 Pyramid::Pyramid(const Image& image, const Image& weight, double offset, int levels,
@@ -70,25 +89,8 @@ double typical_value(const Image& image, const Image& weight) {
   std::int64_t count = 0;
   for (std::int64_t y = step_y / 2; y < image.height; y += step_y)
     for (std::int64_t x = step_x / 2; x < image.width; x += step_x) {
-      if (weight && weight.dtype == DType::u8 && *weight.at(y, x, 0) == std::byte{0}) continue;
-      const std::byte* at = image.at(y, x, 0);
-      double value = 0;
-      switch (image.dtype) {
-        case DType::u8: value = static_cast<double>(static_cast<std::uint8_t>(*at)); break;
-        case DType::u16: {
-          std::uint16_t v;
-          std::memcpy(&v, at, sizeof v);
-          value = v;
-          break;
-        }
-        case DType::f32: {
-          float v;
-          std::memcpy(&v, at, sizeof v);
-          value = static_cast<double>(v);
-          break;
-        }
-        case DType::f64: std::memcpy(&value, at, sizeof value); break;
-      }
+      if (weight && !(number_at(weight, x, y) > 0)) continue;
+      const double value = number_at(image, x, y);
       if (!std::isfinite(value)) continue;
       total += value;
       ++count;

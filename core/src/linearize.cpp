@@ -55,17 +55,10 @@ void linearize_tile(const TilePass& pass, const Rect& tile, std::int64_t index, 
                     Workspace& work, Sums& sums) {
   float* kept = place_for_losses(pass, index, work);
   with_moments(pass, {pass, tile, kept}, [&](TileSums& tile_sums) {
-    work.reference_weight = Float{};
+    work.reference_weight = work.covered_weight = Float{};
     compare<K>(pass, pass.estimate, gradients_of(pass.composition), channel, tile, work, tile_sums);
     tile_sums.add_to(sums);
-    const double rho = sum(tile_sums.losses.rho);
-    const double valid = sum(tile_sums.losses.weight);
-    const double reference = sum(work.reference_weight);
-    sums.rho += rho;
-    sums.valid += valid;
-    sums.reference += reference;
-
-    compare_losses<K>(pass, tile, index, channel, kept, rho, valid, reference, work, sums);
+    add_losses<K>(pass, tile, index, channel, kept, tile_sums.losses, work, sums);
   });
 }
 

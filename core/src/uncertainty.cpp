@@ -10,7 +10,7 @@ namespace {
 // inverse(a) b inverse(a), first `parameters` rows and columns; empty if a is singular.
 std::vector<double> sandwich(const Matrix& a, const Matrix& b, std::size_t parameters, double factor) {
   const std::size_t n = a.size();
-  const Cholesky factored(a);
+  const Cholesky factored(a, parameters);
   if (!factored.ok()) return {};
   Matrix half(n);  // row i: inverse(a) times column i of b
   for (std::size_t i = 0; i < n; ++i) {
@@ -93,7 +93,7 @@ std::vector<double> estimate_covariance(LevelProblem& problem, const State& stat
   const auto parameters = static_cast<std::size_t>(problem.model().parameters);
   const auto channels = static_cast<std::size_t>(problem.pass().reference.channels);
   std::vector<double> unknown(parameters * parameters, std::numeric_limits<double>::quiet_NaN());
-  if (!(review.total.square > 0 && review.total.weight > 0)) return unknown;
+  if (!(review.total.weight > 0)) return unknown;
   const Correlation rho = review.residual_correlation();
 
   // Rows of channels, A and B of a channel side by side.
@@ -107,6 +107,7 @@ std::vector<double> estimate_covariance(LevelProblem& problem, const State& stat
   const auto middle = sums.begin() + static_cast<std::ptrdiff_t>(channels);
   const NormalEquations bread(problem.model(), brightness, {sums.begin(), middle});
   const NormalEquations filling(problem.model(), brightness, {middle, sums.end()});
+  if (!bread.determined()) return unknown;
   std::vector<double> found = sandwich(bread.hessian, filling.hessian, parameters,
                                        review.total.square / review.total.weight);
   return found.empty() ? unknown : found;

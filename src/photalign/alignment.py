@@ -189,7 +189,7 @@ def align(
         overlap=found["overlap"],
         iterations=len(found["steps"]),
         brightness=model(gain=found["gain"], bias=found["bias"]),
-        steps=found["steps"],
+        trace=tuple(Step(*step) for step in found["steps"]),
         initial=start,
         method=fine,
         kernel=(sampling if found["kernel"] == sampling.code else last_sampling).name,

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import enum
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 from os import PathLike
 from typing import Any
 
@@ -133,6 +131,8 @@ class Alignment:
         Steps on all levels.
     brightness : Brightness
         The brightness model with its gain and bias.
+    trace : tuple of Step
+        Every step, from the coarsest level to the finest.
     initial : Warp
         The start.
     method, kernel, loss : str
@@ -141,8 +141,6 @@ class Alignment:
         Scale of the loss, in grey levels; 0 for the squared loss.
     levels : int
         Levels of the pyramid.
-    steps : sequence of tuple
-        The fields of every `Step`; see `trace`.
     seconds : float
         Time that the call took, s.
     reference, moving : ndarray
@@ -161,7 +159,7 @@ class Alignment:
     overlap: float
     iterations: int
     brightness: Brightness
-    steps: Sequence[tuple[Any, ...]] = field(repr=False)
+    trace: tuple[Step, ...] = field(repr=False)
     initial: Warp = field(repr=False)
     method: str
     kernel: str
@@ -187,11 +185,6 @@ class Alignment:
     def ok(self) -> bool:
         """Whether the alignment converged."""
         return self.status is Status.CONVERGED
-
-    @cached_property
-    def trace(self) -> tuple[Step, ...]:
-        """Every step, from the coarsest level to the finest."""
-        return tuple(Step(*fields) for fields in self.steps)
 
     def raise_if_failed(self) -> Alignment:
         """Return the alignment itself if it is `ok`.

@@ -19,7 +19,7 @@ struct Review {
   std::vector<ReviewSums> channels;
   ReviewSums total;
 
-  double overlap() const { return total.reference > 0 ? total.valid / total.reference : 0; }
+  double overlap() const { return total.reference > 0 ? total.covered / total.reference : 0; }
   double rms() const { return std::sqrt(total.rr / total.one); }
   // Zero-mean normalized, channels pooled after their means are gone.
   double correlation(const State& state) const;

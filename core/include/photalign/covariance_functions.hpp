@@ -12,7 +12,7 @@ inline constexpr int max_lag = 6;
 
 // Everything about the final estimate that needs no derivatives, for one channel.
 struct ReviewSums {
-  double rho = 0, valid = 0, reference = 0;               // as in Sums
+  double rho = 0, valid = 0, covered = 0, reference = 0;  // as in Sums
   double both = 0, both_rho = 0, both_rho_previous = 0;   // as in Sums
   double pixels = 0;  // valid ones, each counted as 1
   // With the weights of masks only: sums of 1, the residual r and the moving value m, and products.

@@ -31,7 +31,7 @@ struct Evaluation {
   const float* losses = nullptr;  // of every pixel, where the image is small; until the next but one
 
   double mean_loss() const { return total.valid > 0 ? total.rho / total.valid : HUGE_VAL; }
-  double overlap() const { return total.reference > 0 ? total.valid / total.reference : 0; }
+  double overlap() const { return total.reference > 0 ? total.covered / total.reference : 0; }
 };
 
 // Adds structs that hold nothing but doubles, field by field.

@@ -50,7 +50,8 @@ struct Sums {
   double w, wr, wm, wrr, wmr, wmm;
   double rho;        // the loss, with the weights of masks only
   double valid;      // weights of masks over valid pixels
-  double reference;  // the same over all valid pixels of the reference
+  double covered;    // the same of the reference's mask only
+  double reference;  // weights of the reference's mask over all its valid pixels
   double both, both_rho, both_rho_previous;  // over pixels valid for this estimate and the previous
 };
 

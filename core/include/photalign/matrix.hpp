@@ -58,14 +58,15 @@ class Matrix {
   std::vector<double> values_;
 };
 
-// The Cholesky factor of a symmetric matrix, scaled to a unit diagonal first, so that what counts as
-// singular does not depend on units.
+// The Cholesky factor of a symmetric matrix, scaled to a unit diagonal first.
 class Cholesky {
  public:
-  // Pivots of the scaled matrix below this mean that some unknown is not determined.
+  // Smaller pivots of the scaled matrix mean that some unknown is not determined. The sums behind it are
+  // good to seven digits; for the first `leading` unknowns what is left of them must stand out.
   static constexpr double singular = 1e-10;
+  static constexpr double leading_singular = 1e-6;
 
-  explicit Cholesky(const Matrix& a) : lower_(a.size()), scale_(a.size()) {
+  Cholesky(const Matrix& a, std::size_t leading) : lower_(a.size()), scale_(a.size()) {
     const std::size_t n = a.size();
     for (std::size_t i = 0; i < n; ++i) {
       ok_ = ok_ && a(i, i) > 0 && std::isfinite(a(i, i));
@@ -76,7 +77,7 @@ class Cholesky {
         double v = a(i, j) * scale_[i] * scale_[j];
         for (std::size_t k = 0; k < j; ++k) v -= lower_(i, k) * lower_(j, k);
         if (i == j) {
-          ok_ = v > singular;
+          ok_ = v > (i < leading ? leading_singular : singular);
           lower_(j, j) = ok_ ? std::sqrt(v) : 1;
         } else {
           lower_(i, j) = v / lower_(j, j);

@@ -1,6 +1,7 @@
 // From sums over pixels to the step: J'WJ of warp and brightness, damped, brightness eliminated.
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 #include <cstddef>
 #include <vector>
@@ -26,12 +27,23 @@ class NormalEquations {
   std::size_t size() const { return gradient.size(); }
   std::size_t parameters() const { return parameters_; }
 
+  // Whether each parameter of the warp changes the residuals at all. They are of one size, so one that
+  // does so 1e-4 times less than another only does by rounding.
+  bool determined() const {
+    double largest = 0;
+    for (std::size_t i = 0; i < parameters_; ++i) largest = std::max(largest, hessian(i, i));
+    for (std::size_t i = 0; i < parameters_; ++i)
+      if (!(hessian(i, i) > 1e-8 * largest)) return false;
+    return true;
+  }
+
   // Solves for the step of all unknowns. `damping` is Levenberg-Marquardt's, relative to the diagonal
   // of the warp's own block. Empty if the images do not determine the warp.
   std::vector<double> solve(double damping) const {
+    if (!determined()) return {};
     Matrix damped = hessian;
     for (std::size_t i = 0; i < parameters_; ++i) damped(i, i) *= 1 + damping;
-    const Cholesky factor(damped);
+    const Cholesky factor(damped, parameters_);
     if (!factor.ok()) return {};
     std::vector<double> step = gradient;
     for (double& v : step) v = -v;

@@ -88,14 +88,19 @@ inline float* place_for_losses(const TilePass& pass, std::int64_t index, const W
   return pass.previous ? work.losses : nullptr;
 }
 
-// Compares with the previous estimate, if there is one. `losses` are the tile's at this estimate, `rho`,
-// `valid` and `reference` its totals.
+// Adds the totals of a tile, and compares with the previous estimate, if there is one. `losses` and
+// `of_tile` are the tile's at this estimate.
 template <class K, class Total>
-void compare_losses(const TilePass& pass, const Rect& tile, std::int64_t index, std::int64_t channel,
-                    const float* losses, double rho, double valid, double reference, Workspace& work,
-                    Total& sums) {
+void add_losses(const TilePass& pass, const Rect& tile, std::int64_t index, std::int64_t channel,
+                const float* losses, const Losses& of_tile, Workspace& work, Total& sums) {
+  const double rho = sum(of_tile.rho), valid = sum(of_tile.weight);
+  const double covered = sum(work.covered_weight), reference = sum(work.reference_weight);
+  sums.rho += rho;
+  sums.valid += valid;
+  sums.covered += covered;
+  sums.reference += reference;
   // Where all of the reference is valid for both estimates their sums can be compared as they are.
-  const bool complete = !is_soft(pass.moving_weight) && valid == reference;
+  const bool complete = !is_soft(pass.moving_weight) && covered == reference;
   if (pass.records) pass.records[index] = {rho, valid, complete};
   if (!pass.previous) return;
   if (complete && pass.previous_records && pass.previous_records[index].complete) {

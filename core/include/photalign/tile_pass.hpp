@@ -19,7 +19,8 @@ struct Workspace {
   float *stencil, *u, *v, *ones, *reference_mask, *moving_mask;
   // The row at hand. Invalid entries have weight 0 and are 0; `target` is NaN where the reference is.
   float *value, *target, *residual, *weights, *gx, *gy, *tx, *ty;
-  Float reference_weight{};  // sum of the weights over the valid pixels of the reference
+  // Sums of the reference's weights over its valid pixels, and over those valid in both images.
+  Float reference_weight{}, covered_weight{};
 
   static constexpr std::int64_t patch = max_patch_floats + 64;
   static constexpr std::int64_t floats = 3 * patch + 3 * loss_floats + 6 * sandwich_floats + (2 + 13) * row_floats + 64;
@@ -152,7 +153,7 @@ void finish_row(float gain, float bias, const Masks& masks, int count, Workspace
   float* __restrict ty = work.ty;
   const float* __restrict target = work.target;
   const Float index = iota();
-  Float reference_weight{};
+  Float reference_weight{}, covered_weight{};
   for (int i = 0; i < count; i += lanes) {
     const Float m = load(value + i);
     const Float t = load(target + i);
@@ -162,6 +163,7 @@ void finish_row(float gain, float bias, const Masks& masks, int count, Workspace
     const auto put = [valid, i](float* to, Float v) { store(to + i, select(valid, v, Float{})); };
     const Float w = load(masks.reference + i);
     reference_weight += select(is_finite(t) & inside, w, Float{});
+    covered_weight += select(valid, w, Float{});
     put(weights, w * load(masks.moving + i));
     put(residuals, residual);
     put(value, m);
@@ -182,6 +184,7 @@ void finish_row(float gain, float bias, const Masks& masks, int count, Workspace
     }
   }
   work.reference_weight += reference_weight;
+  work.covered_weight += covered_weight;
 }
 
 inline void finish_row(Gradients gradients, float gain, float bias, const Masks& masks, int count,
