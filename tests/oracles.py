@@ -214,16 +214,18 @@ class Problem:
             gradient = (gradient + template_gradient) / 2
         return Comparison(at.gain * value + at.bias - target, value, gradient)
 
+    def motion(self, points: Floats) -> Floats:
+        """Differentiate an increment at points, from the center, shape (N, 2, P)."""
+        homogeneous = np.column_stack([points, np.ones(len(points))])
+        moved = np.einsum("pij,nj->nip", generators(self.kind), homogeneous)
+        return np.asarray(moved[:, :2] - points[..., None] * moved[:, 2:])
+
     def normal_equations(self, at: Estimate) -> tuple[Floats, Floats]:
         """Return J'WJ and J'Wr of the increment, then of gain and bias."""
         residual, moving, gradient = self.compare(at)
         use = np.isfinite(residual)
-        points = np.ones((use.sum(), 3))
-        points[:, :2] = pixel_centers(use.shape)[use] - self.center
-        # With a change D of its matrix the increment moves x by D x - (D x)_3 x.
-        moved = np.einsum("pij,nj->npi", generators(self.kind), points)
-        motion = moved[..., :2] - moved[..., 2:] * points[:, None, :2]
-        jacobian = np.einsum("ni,npi->np", gradient[use], motion)
+        points = pixel_centers(use.shape)[use] - self.center
+        jacobian = np.einsum("ni,nip->np", gradient[use], self.motion(points))
         if self.gain_bias:
             jacobian = np.column_stack([jacobian, moving[use], np.ones(len(points))])
         r = residual[use]

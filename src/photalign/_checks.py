@@ -45,7 +45,7 @@ def as_image(image: ArrayLike, name: str = "image") -> NDArray[Any]:
         If the shape is not that of an image with at least one pixel, or an integer is
         too large for float64.
     """
-    array = _as_array(image, name)
+    array = as_array(image, name)
     if array.ndim not in (2, 3):
         raise ValueError(
             f"{name}: expected shape (rows, columns) or (rows, columns, channels), "
@@ -57,6 +57,22 @@ def as_image(image: ArrayLike, name: str = "image") -> NDArray[Any]:
         )
     native = _as_native(array, name)
     return native if native.ndim == 3 else native[:, :, np.newaxis]
+
+
+def positive_integer(value: object, name: str) -> int:
+    """Read an integer of 1 or more; booleans are none."""
+    if not isinstance(value, numbers.Integral) or isinstance(value, bool) or value < 1:
+        raise ValueError(f"{name}: expected a positive integer, got {value!r}")
+    return int(value)
+
+
+def positive_number(value: object, name: str) -> float:
+    """Read a finite number above 0; booleans are none."""
+    if isinstance(value, numbers.Real) and not isinstance(value, bool):
+        number = float(value)
+        if 0 < number < float("inf"):
+            return number
+    raise ValueError(f"{name}: expected a positive finite number, got {value!r}")
 
 
 def _as_native(array: NDArray[Any], name: str) -> NDArray[Any]:
@@ -81,7 +97,7 @@ def _as_native(array: NDArray[Any], name: str) -> NDArray[Any]:
     return converted
 
 
-def _as_array(value: ArrayLike, name: str) -> NDArray[Any]:
+def as_array(value: ArrayLike, name: str) -> NDArray[Any]:
     """Read an array of real numbers of any type and shape."""
     try:
         array = np.asarray(value)
@@ -118,7 +134,7 @@ def as_points(points: ArrayLike, name: str = "points") -> NDArray[np.float64]:
     ValueError
         If the last axis is not of length 2.
     """
-    array = _as_array(points, name)
+    array = as_array(points, name)
     if array.dtype != np.float64:
         array = array.astype(np.float64)
     if array.ndim == 0 or array.shape[-1] != 2:
@@ -154,7 +170,7 @@ def as_mask(
     ValueError
         If the shape is another, or a weight is negative or not finite.
     """
-    array = _as_array(mask, name)
+    array = as_array(mask, name)
     if array.shape != tuple(shape):
         raise ValueError(
             f"{name}: expected shape {tuple(shape)}, that of its image, "

@@ -9,7 +9,14 @@ from typing import Any, TypeVar
 import numpy as np
 
 from photalign import _core
-from photalign._checks import as_image, as_mask, choice, thread_count
+from photalign._checks import (
+    as_array,
+    as_image,
+    as_mask,
+    as_number,
+    choice,
+    thread_count,
+)
 from photalign._interpolation import spline_coefficients
 from photalign._types import Array, ArrayLike
 from photalign.brightness import Brightness, as_brightness
@@ -121,17 +128,15 @@ def align(
     (True, array([ 2.5 , -1.25]))
     """
     started = time.perf_counter()
-    reference = np.asanyarray(reference)
-    moving = np.asanyarray(moving)
+    reference = as_array(reference, "reference")
+    moving = as_array(moving, "moving")
     views = as_image(reference, "reference"), as_image(moving, "moving")
     _check_images(*views)
     masks = (
         _as_weight(reference_mask, views[0], "reference"),
         _as_weight(moving_mask, views[1], "moving"),
     )
-    start = as_warp(warp)
-    if init is not None:
-        start = type(start)(as_warp(init, type(start)).matrix)
+    start = _as_start(warp, init)
     robustness = as_loss(loss)
     model = as_brightness(brightness)
     sampling, last_sampling = _chosen_kernels(kernel)
@@ -139,7 +144,7 @@ def align(
     solver = _checked(solver, LevenbergMarquardt(), Solver, "solver")
     pyramid = _checked(pyramid, Pyramid(), Pyramid, "pyramid")
     levels = pyramid.levels_for(*(view.shape for view in views))
-    if not 0 < min_overlap <= 1:
+    if not 0 < as_number(min_overlap, "min_overlap") <= 1:
         raise ValueError(
             f"min_overlap: expected a share in (0, 1], got {min_overlap!r}"
         )
@@ -202,6 +207,22 @@ def align(
         reference_mask=None if reference_mask is None else np.asarray(reference_mask),
         moving_mask=None if moving_mask is None else np.asarray(moving_mask),
     )
+
+
+def _as_start(warp: str | type[Warp] | Warp, init: ArrayLike | Warp | None) -> Warp:
+    """Return the start, whose class is the model."""
+    is_class = isinstance(warp, type) and issubclass(warp, Warp)
+    if not (is_class or isinstance(warp, str | Warp)):
+        raise TypeError(f"warp: expected a name, a class or a warp, got {warp!r:.60}")
+    model = as_warp(warp)
+    if init is None:
+        return model
+    try:
+        return type(model)(as_warp(init, type(model)).matrix)
+    except (TypeError, ValueError) as error:
+        # The classes speak of their own argument.
+        reason = str(error).partition(": ")[2]
+        raise type(error)(f"init: {reason}") from None
 
 
 def _check_images(reference: Array, moving: Array) -> None:

@@ -12,7 +12,7 @@ from typing import ClassVar
 import numpy as np
 
 from photalign import _core
-from photalign._checks import choice
+from photalign._checks import choice, positive_number
 from photalign._types import ArrayLike, FloatArray
 
 __all__ = [
@@ -53,14 +53,9 @@ class Loss:
     code: ClassVar[int]
 
     def __post_init__(self) -> None:
-        for name in ("scale", "tuning"):
-            value = getattr(self, name)
-            if name == "scale" and value is None:
-                continue
-            if not (isinstance(value, int | float) and 0 < value < float("inf")):
-                raise ValueError(
-                    f"{name}: expected a positive finite number, got {value!r}"
-                )
+        if self.scale is not None:
+            positive_number(self.scale, "scale")
+        positive_number(self.tuning, "tuning")
 
     def __call__(self, square: ArrayLike) -> tuple[FloatArray, FloatArray]:
         """Value and weight of squared residuals, with a scale of 1 if none is set.

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from photalign._checks import positive_integer
+
 __all__ = ["Pyramid"]
 
 
@@ -35,12 +37,9 @@ class Pyramid:
     min_size: int = 24
 
     def __post_init__(self) -> None:
-        for name in ("levels", "min_size"):
-            value = getattr(self, name)
-            if name == "levels" and value is None:
-                continue
-            if not isinstance(value, int) or value < 1:
-                raise ValueError(f"{name}: expected a positive integer, got {value!r}")
+        if self.levels is not None:
+            positive_integer(self.levels, "levels")
+        positive_integer(self.min_size, "min_size")
 
     def levels_for(self, *shapes: tuple[int, ...]) -> int:
         """Return the number of levels for images of these shapes.

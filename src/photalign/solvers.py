@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from photalign._checks import positive_integer, positive_number
+
 __all__ = ["GaussNewton", "LevenbergMarquardt", "Solver"]
-
-
-def _check_positive(name: str, value: float) -> None:
-    if not 0 < value < float("inf"):
-        raise ValueError(f"{name}: expected a positive finite number, got {value!r}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,11 +34,8 @@ class Solver:
     step_tol: float = 1e-3
 
     def __post_init__(self) -> None:
-        if not isinstance(self.max_steps, int) or self.max_steps < 1:
-            raise ValueError(
-                f"max_steps: expected a positive integer, got {self.max_steps!r}"
-            )
-        _check_positive("step_tol", self.step_tol)
+        positive_integer(self.max_steps, "max_steps")
+        positive_number(self.step_tol, "step_tol")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,4 +65,4 @@ class LevenbergMarquardt(Solver):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        _check_positive("damping", self.damping)
+        positive_number(self.damping, "damping")
