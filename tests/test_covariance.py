@@ -7,13 +7,13 @@ import pytest
 
 import photalign as pa
 from oracles import Estimate, Problem
+from photalign.losses import LOSSES
 from photalign.synthetic import random_warp
 from photalign.warps import WARPS, Translation
 from scenes import views, waves
 
 SHAPE = (64, 64)
-TRIALS = 60
-KERNELS = ["bspline3", "bspline3_direct", "bspline5_direct", "auto"]
+TRIALS = 120
 
 
 def mean_chi_square(kind, rng, *, noise=3.0, gain=1.0, **options):
@@ -30,13 +30,19 @@ def mean_chi_square(kind, rng, *, noise=3.0, gain=1.0, **options):
     return np.mean(lengths) / truth.n_params
 
 
-@pytest.mark.parametrize("kernel", KERNELS)
+@pytest.mark.parametrize("kernel", ["auto", "bspline3_direct", "bspline5_direct"])
 @pytest.mark.parametrize("model", ["none", "gain_bias"])
 @pytest.mark.parametrize("kind", ["translation", "affine"])
 def test_errors_are_as_large_as_they_are_said_to_be(kind, kernel, model, rng):
     gain = 1.0 if model == "none" else 1.2
     ratio = mean_chi_square(kind, rng, kernel=kernel, brightness=model, gain=gain)
     assert 0.7 < ratio < 1.4
+
+
+@pytest.mark.parametrize("kernel", ["linear", "catmull_rom", "bspline3", "bspline5"])
+def test_errors_of_kernels_that_do_not_smooth(kernel, rng):
+    """Their bias under noise, which no covariance tells, is small for this warp."""
+    assert 0.7 < mean_chi_square("affine", rng, kernel=kernel, noise=1.0) < 1.4
 
 
 @pytest.mark.parametrize("kind", WARPS)
@@ -50,9 +56,7 @@ def test_errors_of_every_method(method, rng):
     assert 0.7 < ratio < 1.4
 
 
-@pytest.mark.parametrize(
-    "loss", ["huber", "cauchy", "tukey", "geman_mcclure", "robust"]
-)
+@pytest.mark.parametrize("loss", [*list(LOSSES)[1:], "robust"])
 def test_errors_of_every_loss(loss, rng):
     ratio = mean_chi_square("affine", rng, kernel="bspline5_direct", loss=loss)
     assert 0.7 < ratio < 1.4
@@ -65,36 +69,27 @@ def test_errors_of_normalized_correlation(rng):
     assert 0.7 < ratio < 1.4
 
 
-@pytest.mark.parametrize("kind", ["translation", "affine", "homography"])
-def test_white_residuals_give_the_textbook_covariance(kind, rng):
-    """Where nothing smooths the noise it is sigma^2 / (J'J)."""
-    truth = Translation.from_params([2.0, -1.0])
-    reference, moving = views(waves(rng), truth, SHAPE, noise=3, rng=rng, dtype="f8")
-    found = pa.align(
-        reference,
-        moving,
-        kind,
-        init=truth,
-        kernel="bspline3",
-        method="forward",
-        solver=pa.GaussNewton(max_steps=1),
-    )
+@pytest.mark.parametrize("kind", WARPS)
+def test_little_white_noise_gives_the_textbook_covariance(kind, rng):
+    """Where neither kernel nor motion smooths the noise: sigma^2 / (J'J)."""
+    sigma, shift = 0.2, Translation.from_params([2.0, -1.0])
+    images = views(waves(rng), shift, SHAPE, noise=sigma, rng=rng, dtype="f8")
+    found = pa.align(*images, kind, init=shift, kernel="bspline3")
     problem = Problem(
-        reference=reference,
-        moving=moving,
+        reference=images[0],
+        moving=images[1],
         kind=kind,
         kernel="bspline3",
         method="inverse",
     )
-    hessian, _ = problem.normal_equations(Estimate(found.warp.matrix))
-    size = np.sqrt(np.diag(hessian))
-    inverse = np.linalg.inv(hessian / np.outer(size, size)) / np.outer(size, size)
-    # The increments are about the center of the reference; so are these corners.
-    right, bottom = problem.center
+    hessian, _ = problem.normal_equations(Estimate(shift.matrix))
+    right, bottom = problem.center  # from which increments count their points
     corners = np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]]) * [right, bottom]
     jacobian = problem.motion(corners)
-    textbook = 3**2 * 2 * np.einsum("nip,pq,niq->ni", jacobian, inverse, jacobian)
-    np.testing.assert_allclose(found.corner_std, np.sqrt(textbook), rtol=0.25)
+    variance = np.einsum("nip,pq,niq->ni", jacobian, np.linalg.inv(hessian), jacobian)
+    np.testing.assert_allclose(
+        found.corner_std, np.sqrt(2 * sigma**2 * variance), rtol=0.15
+    )
 
 
 def test_more_noise_is_less_certain(rng):

@@ -219,8 +219,10 @@ class Alignment {
     if (status != Status::converged) return status;
     if (result.overlap < options_.min_overlap) return Status::too_little_overlap;
     if (!std::isfinite(largest_corner_std(result))) return Status::too_little_texture;
+    // Student's t of a correlation, with as many samples as there are uncorrelated residuals.
+    const double r = result.correlation;
     const double degrees = last.total.pixels / last.samples_per_degree();
-    if (!(result.correlation * std::sqrt(degrees) > significant)) return Status::no_match;
+    if (!(r > 0 && r * r * degrees > significant * significant * (1 - r * r))) return Status::no_match;
     return status;
   }
 

@@ -99,6 +99,11 @@ def _as_native(array: NDArray[Any], name: str) -> NDArray[Any]:
 
 def as_array(value: ArrayLike, name: str) -> NDArray[Any]:
     """Read an array of real numbers of any type and shape."""
+    if isinstance(value, np.ma.MaskedArray):
+        raise TypeError(
+            f"{name}: expected an array without a mask, got a masked array; pass its "
+            f"data, and ~mask where masks are taken"
+        )
     try:
         array = np.asarray(value)
     except ValueError:

@@ -128,8 +128,11 @@ def mean_square(end, use, model):
     residual, value = end.residual[use], end.moving[use]
     if model == "none":
         return (residual**2).mean()
-    factors = np.column_stack([value, np.ones_like(value)])
     target = value - residual
+    if model == "normalized":
+        # Contrasts are made equal: unlike least squares, that tells 0.1 from -0.1.
+        return 1 - np.corrcoef(value, target)[0, 1]
+    factors = np.column_stack([value, np.ones_like(value)])
     return ((factors @ np.linalg.lstsq(factors, target)[0] - target) ** 2).mean()
 
 
