@@ -67,14 +67,17 @@ docs: $(VENV)/installed $(VENV)/group-docs
 bench: $(VENV)/installed $(VENV)/group-bench
 	$(BIN)/python -m benchmarks
 
-# A build of its own, since the sanitizers' runtime must be loaded before Python.
+# A build of its own; the sanitizers' runtime must be loaded before Python.
 sanitize: $(VENV)/installed $(VENV)/group-test
-	$(BIN)/cmake -S . -B build/sanitize -G Ninja -DPHOTALIGN_SANITIZE=ON -DCMAKE_BUILD_TYPE=Release \
+	$(BIN)/cmake -S . -B build/sanitize -G Ninja -DPHOTALIGN_SANITIZE=ON \
 	  -DPython_EXECUTABLE=$(abspath $(BIN)/python) \
 	  -DCMAKE_PREFIX_PATH=$$($(BIN)/python -m nanobind --cmake_dir) \
 	  -DCMAKE_MAKE_PROGRAM=$(abspath $(BIN)/ninja)
 	$(BIN)/cmake --build build/sanitize
-	$(BIN)/python -m tests.sanitized build/sanitize
+	LD_PRELOAD="$$($(CXX) -print-file-name=libasan.so) $$($(CXX) -print-file-name=libstdc++.so)" \
+	  ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=halt_on_error=1 \
+	  $(BIN)/python tests/sanitized.py build/sanitize tests/laws tests/test_sampling.py \
+	  tests/test_sampling_arrays.py tests/test_resample.py tests/test_masks.py tests/test_statuses.py -x
 
 clean:
 	rm -rf $(VENV) build dist site photalign-demo

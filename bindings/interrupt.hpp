@@ -8,8 +8,8 @@
 
 namespace photalign {
 
-// Asks Python for pending signals at most every 20 ms; true if a handler raised. The exception is then
-// set, and whoever catches `Interrupted` throws nanobind::python_error.
+// Asks Python for pending signals at most every 20 ms; true if a handler raised. The exception is
+// then set, and whoever catches `Interrupted` throws nanobind::python_error.
 inline std::function<bool()> interrupt_callback() {
   using Clock = std::chrono::steady_clock;
   return [next = Clock::now() + std::chrono::milliseconds(20)]() mutable {

@@ -11,10 +11,15 @@ namespace {
 
 // On the coarse levels a step this small, in pixels of the level, is as good as none.
 constexpr double coarse_step_tol = 0.05;
-// Below this standard deviation, in pixels, the bias of a cubic kernel is no longer hidden in the noise.
+// Below this standard deviation, in pixels, the bias of a cubic kernel is no longer hidden in the
+// noise.
 constexpr double bias_of_kernel = 5e-3;
 // The loss must fall by this share to make up for gains and biases fitted to different pixels.
 constexpr double least_gain = 0.02;
+// A start no more tolerances than this away from the result differs from it by rounding.
+constexpr double rounding_steps = 10;
+// Motions of fewer standard deviations are within the noise.
+constexpr double few_deviations = 3;
 // Correlations this many standard deviations from 0 are no accident.
 constexpr double significant = 6;
 
@@ -40,10 +45,13 @@ class Alignment {
 
   AlignResult run(const Matrix3& start) {
     const auto channels = static_cast<std::size_t>(images_.reference.channels);
-    const State begin{start, std::vector<double>(channels, 1.0), std::vector<double>(channels, 0.0)};
-    // A coarse level can lead astray: where the result is no alignment, try again with fewer levels.
+    const State begin{start, std::vector<double>(channels, 1.0),
+                      std::vector<double>(channels, 0.0)};
+    // A coarse level can lead astray: where the result is no alignment, try again with fewer
+    // levels.
     AlignResult best = descend(begin, options_.levels);
-    for (int levels = options_.levels - 1; levels > 0 && best.status != Status::converged; --levels) {
+    for (int levels = options_.levels - 1; levels > 0 && best.status != Status::converged;
+         --levels) {
       AlignResult other = descend(begin, levels);
       if (other.status == Status::converged) best = std::move(other);
     }
@@ -73,6 +81,7 @@ class Alignment {
   struct Ending {
     Status status = Status::nonfinite;
     double scale = 0;
+    double stalled = 0;  // how far a step would have gone that did not lower the loss, px
   };
 
   // Optimizes `state`, which is in coordinates of level 0, on one level.
@@ -88,7 +97,7 @@ class Alignment {
       state = found.state;
       state.warp = problem.to_full(found.state.warp);
     }
-    return {found.status, found.scale};
+    return {found.status, found.scale, found.stalled};
   }
 
   LevelProblem problem_at(int level, Kernel kernel) {
@@ -99,8 +108,8 @@ class Alignment {
       moving.image = images_.moving_coefficients;
     }
     return LevelProblem(reference, moving, level, options_.warp, kernel,
-                        level < 2 ? options_.composition : options_.coarse_composition, options_.loss,
-                        options_.brightness, execution_, *scratch_);
+                        level < 2 ? options_.composition : options_.coarse_composition,
+                        options_.loss, options_.brightness, execution_, *scratch_);
   }
 
   LoopOptions loop_options(int level) const {
@@ -122,27 +131,29 @@ class Alignment {
     if (problem.has_brightness()) adjust_brightness(problem, first);
     if (options_.brightness == Brightness::normalized) {
       adjust_brightness(problem, state);
-      if (ending.scale > 0 && options_.loss_scale == 0) ending.scale = residual_scale(problem, state);
+      if (ending.scale > 0 && options_.loss_scale == 0)
+        ending.scale = residual_scale(problem, state);
     }
     problem.set_threshold(options_.tuning * ending.scale);
     const Review last = review(problem, state, &first);
     const double gained = 1 - last.total.both_rho / last.total.both_rho_previous;
     if (gained < -1e-6) {
-      // A start that close to the result is the result, to within what the images say.
-      if (problem.motion(first.warp, state.warp) > coarse_step_tol) ending.status = Status::no_descent;
+      ending.stalled = problem.motion(first.warp, state.warp);
+      if (ending.status == Status::converged && ending.stalled > rounding_steps * options_.step_tol)
+        ending.status = Status::no_descent;
       return described(problem, first, ending, kernel, review(problem, first));
     }
     AlignResult result = described(problem, state, ending, kernel, last);
-    // Gain and bias were fitted to each warp's own valid pixels, so that the comparison is not exact. A
-    // result that is no alignment gets no benefit of the doubt.
+    // Gain and bias were fitted to each warp's own valid pixels, so that the comparison is not
+    // exact. A result that is no alignment gets no benefit of the doubt.
     const bool doubtful = problem.has_brightness() && gained < least_gain;
     if (result.status == Status::converged || !doubtful) return result;
     ending.status = result.status;
     return described(problem, first, ending, kernel, review(problem, first));
   }
 
-  AlignResult described(LevelProblem& problem, const State& state, const Ending& ending, Kernel kernel,
-                        const Review& last) const {
+  AlignResult described(LevelProblem& problem, const State& state, const Ending& ending,
+                        Kernel kernel, const Review& last) const {
     AlignResult result;
     result.warp = state.warp;
     result.kernel = kernel;
@@ -156,7 +167,7 @@ class Alignment {
       result.bias.push_back(state.bias[c] + offset_ * (1 - state.gain[c]));
     }
     describe_uncertainty(problem, state.warp, estimate_covariance(problem, state, last), result);
-    result.status = judged(ending.status, result, last);
+    result.status = judged(ending, result, last);
     return result;
   }
 
@@ -171,7 +182,8 @@ class Alignment {
     // Column k: the change with increment k of the parameters, then of the corners.
     std::vector<double> jacobian((n + 8) * n);
     for (std::size_t k = 0; k < n; ++k) {
-      const Matrix3 d = warp * units * problem.model().generator(static_cast<int>(k)) * inverse(units);
+      const Matrix3 d =
+          warp * units * problem.model().generator(static_cast<int>(k)) * inverse(units);
       double column[max_parameters + 8];
       parameter_change(options_.warp, warp, d, column);
       for (std::size_t c = 0; c < 4; ++c) {
@@ -214,16 +226,21 @@ class Alignment {
       fit_gain_bias(here, state);
   }
 
-  Status judged(Status status, const AlignResult& result, const Review& last) const {
+  Status judged(const Ending& ending, const AlignResult& result, const Review& last) const {
     if (!std::isfinite(result.cost)) return Status::nonfinite;
-    if (status != Status::converged) return status;
+    // Under noise the loss is least near, not at, the point where the steps vanish. Within what the
+    // images can tell, either is the result.
+    const bool within_noise = ending.status == Status::no_descent &&
+                              ending.stalled < few_deviations * largest_corner_std(result);
+    if (ending.status != Status::converged && !within_noise) return ending.status;
     if (result.overlap < options_.min_overlap) return Status::too_little_overlap;
     if (!std::isfinite(largest_corner_std(result))) return Status::too_little_texture;
     // Student's t of a correlation, with as many samples as there are uncorrelated residuals.
     const double r = result.correlation;
     const double degrees = last.total.pixels / last.samples_per_degree();
-    if (!(r > 0 && r * r * degrees > significant * significant * (1 - r * r))) return Status::no_match;
-    return status;
+    if (!(r > 0 && r * r * degrees > significant * significant * (1 - r * r)))
+      return Status::no_match;
+    return Status::converged;
   }
 
   const AlignImages& images_;

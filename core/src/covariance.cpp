@@ -6,8 +6,8 @@
 PHOTALIGN_ISA_BEGIN
 namespace {
 
-// Sums what needs no derivatives, and keeps the influence psi of every pixel of a tile, and 1 where it is
-// valid.
+// Sums what needs no derivatives, and keeps the influence psi of every pixel of a tile, and 1 where
+// it is valid.
 struct ReviewSink final : RowSink {
   Losses losses;
   float* psi;
@@ -115,16 +115,17 @@ std::int64_t rows_of_sandwich(const TilePass& pass) {
 
 // Sums A over the core of a tile and keeps the weighted Jacobian's factors over tile and margin.
 //
-// A is how the equations J'psi(r) = 0 change with the warp: the Jacobian's gradient times the residual's,
-// which is the moving image's. Both hold the true gradient, and noise; the product of the reference's with
-// the moving image's is free of the noise's square, which would make the covariance too small.
+// A is how the equations J'psi(r) = 0 change with the warp: the Jacobian's gradient times the
+// residual's, which is the moving image's. Both hold the true gradient, and noise; the product of
+// the reference's with the moving image's is free of the noise's square, which would make the
+// covariance too small.
 template <int D, bool B>
 struct SandwichSink final : RowSink {
   const TilePass& pass;
   Rect core;
   Moments<D, B> a;
-  float* jacobian[2];  // of the whole tile: w gx and w gy,
-  float* mean[2];      // w times the mean of both images' gradients,
+  float* jacobian[2];     // of the whole tile: w gx and w gy,
+  float* mean[2];         // w times the mean of both images' gradients,
   float* photometric[2];  // w m, w
 
   SandwichSink(const TilePass& p, const Rect& c, const Workspace& w)
@@ -230,10 +231,10 @@ struct SandwichSink final : RowSink {
     }
   }
 
-  // B of the core: the Jacobian times the filtered mean gradient. A gradient that comes from one image
-  // is correlated with that image's noise in the residual, which takes away half of what the noise of
-  // the gradient would add; the mean does the same. The polynomials of the coordinates change little
-  // over a few pixels and are taken at one of the two.
+  // B of the core: the Jacobian times the filtered mean gradient. A gradient that comes from one
+  // image is correlated with that image's noise in the residual, which takes away half of what the
+  // noise of the gradient would add; the mean does the same. The polynomials of the coordinates
+  // change little over a few pixels and are taken at one of the two.
   Moments<D, B> filling(const Correlation& rho, const Workspace& work) const {
     Moments<D, B> b;
     const float* own[4] = {jacobian[0], jacobian[1], photometric[0], photometric[1]};
@@ -276,8 +277,8 @@ void sandwich_tile(const TilePass& pass, const Correlation& rho, const Rect& cor
   sink.filling(rho, work).add_to(b);
 }
 
-void sandwich(const TilePass& pass, const Correlation& rho, std::int64_t row, float* memory, Sums* a,
-              Sums* b) {
+void sandwich(const TilePass& pass, const Correlation& rho, std::int64_t row, float* memory,
+              Sums* a, Sums* b) {
   Workspace work(memory);
   for (std::int64_t channel = 0; channel < pass.reference.channels; ++channel) {
     a[channel] = Sums{};

@@ -52,10 +52,14 @@ double number_at(const std::byte* at) {
 double number_at(const Image& image, std::int64_t x, std::int64_t y) {
   const std::byte* at = image.at(y, x, 0);
   switch (image.dtype) {
-    case DType::u8: return number_at<std::uint8_t>(at);
-    case DType::u16: return number_at<std::uint16_t>(at);
-    case DType::f32: return number_at<float>(at);
-    case DType::f64: return number_at<double>(at);
+    case DType::u8:
+      return number_at<std::uint8_t>(at);
+    case DType::u16:
+      return number_at<std::uint16_t>(at);
+    case DType::f32:
+      return number_at<float>(at);
+    case DType::f64:
+      return number_at<double>(at);
   }
   return 0;
 }

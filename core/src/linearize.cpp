@@ -1,8 +1,8 @@
 // Residuals and their derivatives, summed over rows of tiles. Compiled once per instruction set.
 //
-// Stages meet in rows of floats: sampling depends on the kernel, weighting on the loss, summing on the
-// degree of the warp. Each is chosen once per row or tile, so that the combinations add up in the binary
-// and do not multiply.
+// Stages meet in rows of floats: sampling depends on the kernel, weighting on the loss, summing on
+// the degree of the warp. Each is chosen once per row or tile, so that the combinations add up in
+// the binary and do not multiply.
 #include "photalign/moments.hpp"
 #include "photalign/tile_losses.hpp"
 
@@ -51,8 +51,8 @@ void with_moments(const TilePass& pass, const Losses& losses, Body&& body) {
 }
 
 template <class K>
-void linearize_tile(const TilePass& pass, const Rect& tile, std::int64_t index, std::int64_t channel,
-                    Workspace& work, Sums& sums) {
+void linearize_tile(const TilePass& pass, const Rect& tile, std::int64_t index,
+                    std::int64_t channel, Workspace& work, Sums& sums) {
   float* kept = place_for_losses(pass, index, work);
   with_moments(pass, {pass, tile, kept}, [&](TileSums& tile_sums) {
     work.reference_weight = work.covered_weight = Float{};

@@ -9,13 +9,14 @@ namespace {
 constexpr double damping_factor = 10;
 constexpr double least_damping = 1e-7;
 constexpr double most_damping = 1e6;
-constexpr double least_share = 1e-3;    // of a Gauss-Newton step, after halving
-constexpr double rounding = 1e-7;       // of a sum of float32 terms, relative
-constexpr double scale_change = 0.02;   // relative: below this the loss's scale is settled
+constexpr double least_share = 1e-3;   // of a Gauss-Newton step, after halving
+constexpr double rounding = 1e-7;      // of a sum of float32 terms, relative
+constexpr double scale_change = 0.02;  // relative: below this the loss's scale is settled
 constexpr int scale_rounds = 3;
 constexpr double stalled = 100;  // steps that fail are the noise floor up to this many tolerances
 constexpr double coarse_stalled = 10;  // the same on coarse levels, where the next level goes on
-constexpr double most_repeated = 0.5;  // share of a step that the next may repeat to be extrapolated
+constexpr double most_repeated =
+    0.5;  // share of a step that the next may repeat to be extrapolated
 
 bool is_finite(const State& state) {
   const auto finite = [](double v) { return std::isfinite(v); };
@@ -24,7 +25,8 @@ bool is_finite(const State& state) {
          std::all_of(state.bias.begin(), state.bias.end(), finite);
 }
 
-// How far the next step goes: Levenberg-Marquardt's damping or, for Gauss-Newton, a share of the step.
+// How far the next step goes: Levenberg-Marquardt's damping or, for Gauss-Newton, a share of the
+// step.
 class StepControl {
  public:
   explicit StepControl(double damping) : damping_(damping), gauss_newton_(damping == 0) {}
@@ -54,7 +56,7 @@ class Loop {
 
   LoopResult run() {
     const Status status = iterate();
-    return {status, state_, scale_};
+    return {status, state_, scale_, first_motion_};
   }
 
  private:
@@ -68,7 +70,8 @@ class Loop {
 
   void begin() {
     if (problem_.has_brightness()) {
-      // Contrast and mean first, without the loss: a wrong gain would look like outliers everywhere.
+      // Contrast and mean first, without the loss: a wrong gain would look like outliers
+      // everywhere.
       const LossKind loss = problem_.pass().loss;
       problem_.set_loss(LossKind::squared);
       match_contrast(problem_.evaluate(state_), state_);
@@ -90,14 +93,13 @@ class Loop {
 
   void report(double motion, double damping, bool accepted) {
     if (!on_step_) return;
-    on_step_({options_.level, steps_, here_.mean_loss() / 2, motion, damping, here_.overlap(), scale_,
-              accepted});
+    on_step_({options_.level, steps_, here_.mean_loss() / 2, motion, damping, here_.overlap(),
+              scale_, accepted});
   }
 
   Status iterate() {
     begin();
     StepControl control(options_.damping);
-    double first_motion = 0;  // of the least damped step from here
     bool fresh = true;
     while (steps_ < options_.max_steps) {
       if (!std::isfinite(here_.total.rho)) return Status::nonfinite;
@@ -112,7 +114,7 @@ class Loop {
       const double damping = control.damping();
       const double motion =
           is_finite(candidate) ? problem_.motion(state_.warp, candidate.warp) : HUGE_VAL;
-      if (fresh) first_motion = motion;
+      if (fresh) first_motion_ = motion;
       if (still_to_come(motion) < options_.step_tol) {
         state_ = candidate;
         report(motion, damping, true);
@@ -120,7 +122,7 @@ class Loop {
           fresh = true;
           continue;
         }
-        return first_motion < stalled * options_.step_tol ? Status::converged : Status::no_descent;
+        return first_motion_ < stalled * options_.step_tol ? Status::converged : Status::no_descent;
       }
       bool accepted = false;
       if (std::isfinite(motion)) {
@@ -148,15 +150,16 @@ class Loop {
             fresh = true;
             continue;
           }
-          return first_motion < stalled * options_.step_tol ? Status::converged : Status::no_descent;
+          return first_motion_ < stalled * options_.step_tol ? Status::converged
+                                                             : Status::no_descent;
         }
       }
     }
     return Status::step_limit;
   }
 
-  // Noise in the gradient makes every step too short by the same share, and each next one repeats that
-  // share of the last (Aitken's process, for vectors: Irons and Tuck, 1969).
+  // Noise in the gradient makes every step too short by the same share, and each next one repeats
+  // that share of the last (Aitken's process, for vectors: Irons and Tuck, 1969).
   void extrapolate(std::vector<double>& step) const {
     double repeated = 0, square = 0;
     for (int k = 0; k < problem_.model().parameters; ++k) {
@@ -169,7 +172,8 @@ class Loop {
     for (double& v : step) v /= 1 - share;
   }
 
-  // The motion after a step, if steps go on shrinking as this one did; the step itself if they do not.
+  // The motion after a step, if steps go on shrinking as this one did; the step itself if they do
+  // not.
   double still_to_come(double motion) const {
     if (!accepted_) return motion;
     const double ratio = motion / last_motion_;
@@ -187,6 +191,7 @@ class Loop {
   bool accepted_ = false;
   std::vector<double> last_step_;
   double last_motion_ = 0;
+  double first_motion_ = 0;  // of the least damped step from `state_`
 };
 
 }  // namespace

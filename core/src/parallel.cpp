@@ -92,8 +92,8 @@ class Pool {
   std::uint64_t generation_ = 0;
 };
 
-// The pool is never destroyed: its threads may outlive main. A forked child has none of the threads,
-// so it starts with a new pool.
+// The pool is never destroyed: its threads may outlive main. A forked child has none of the
+// threads, so it starts with a new pool.
 std::atomic<Pool*> the_pool{nullptr};
 
 Pool& pool() {
@@ -102,8 +102,7 @@ Pool& pool() {
   auto* fresh = new Pool;
   if (the_pool.compare_exchange_strong(existing, fresh)) {
 #if defined(__unix__) || defined(__APPLE__)
-    static const int registered =
-        pthread_atfork(nullptr, nullptr, [] { the_pool.store(nullptr); });
+    static const int registered = pthread_atfork(nullptr, nullptr, [] { the_pool.store(nullptr); });
     static_cast<void>(registered);
 #endif
     return *fresh;

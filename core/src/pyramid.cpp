@@ -1,9 +1,9 @@
 // Images at half the resolution. Compiled once per instruction set.
 //
-// Pixel i of the smaller image lies at 2 i + 1/2 of the larger one: the mean of [1 3 3 1] / 8 around it
-// in both directions, which removes the highest frequency threefold and moves nothing. Invalid pixels
-// are left out and the weights of the others normalized (Knutsson and Westin, 1993), as long as at least
-// half of the weight is there.
+// Pixel i of the smaller image lies at 2 i + 1/2 of the larger one: the mean of [1 3 3 1] / 8
+// around it in both directions, which removes the highest frequency threefold and moves nothing.
+// Invalid pixels are left out and the weights of the others normalized (Knutsson and Westin, 1993),
+// as long as at least half of the weight is there.
 #include "photalign/pyramid_functions.hpp"
 #include "photalign/tile.hpp"
 
@@ -26,8 +26,7 @@ float normalized(const Image& image, const Image& weight, std::int64_t channel, 
   float total = 0, share = 0;
   for (int j = 0; j < 4; ++j)
     for (int i = 0; i < 4; ++i) {
-      const float v =
-          pixel(image, weight, channel, offset, 2 * column - 1 + i, 2 * row - 1 + j);
+      const float v = pixel(image, weight, channel, offset, 2 * column - 1 + i, 2 * row - 1 + j);
       if (v - v != 0) continue;
       total += taps[i] * taps[j] * v;
       share += taps[i] * taps[j];
@@ -55,7 +54,8 @@ void halve_row(const Image& image, const Image& weight, std::int64_t channel, do
   mean[-1] = mean[width] = mean[width + 1] = invalid();
   const std::int64_t half = width / 2;
   for (std::int64_t i = 0; i < half; ++i)
-    out[i] = taps[0] * (mean[2 * i - 1] + mean[2 * i + 2]) + taps[1] * (mean[2 * i] + mean[2 * i + 1]);
+    out[i] =
+        taps[0] * (mean[2 * i - 1] + mean[2 * i + 2]) + taps[1] * (mean[2 * i] + mean[2 * i + 1]);
   for (std::int64_t i = 0; i < half; ++i)
     if (out[i] - out[i] != 0) out[i] = normalized(image, weight, channel, offset, i, row);
 }

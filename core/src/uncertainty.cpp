@@ -8,7 +8,8 @@ namespace photalign {
 namespace {
 
 // inverse(a) b inverse(a), first `parameters` rows and columns; empty if a is singular.
-std::vector<double> sandwich(const Matrix& a, const Matrix& b, std::size_t parameters, double factor) {
+std::vector<double> sandwich(const Matrix& a, const Matrix& b, std::size_t parameters,
+                             double factor) {
   const std::size_t n = a.size();
   const Cholesky factored(a, parameters);
   if (!factored.ok()) return {};

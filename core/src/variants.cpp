@@ -4,15 +4,17 @@
 
 namespace photalign {
 
-#define PHOTALIGN_DECLARE_VARIANT(isa)             \
-  namespace isa {                                  \
-  extern const LinearizeFunctions linearize_table; \
+#define PHOTALIGN_DECLARE_VARIANT(isa)               \
+  namespace isa {                                    \
+  extern const LinearizeFunctions linearize_table;   \
   extern const CovarianceFunctions covariance_table; \
-  extern const PyramidFunctions pyramid_table;     \
-  extern const SamplingFunctions sampling_table;   \
+  extern const PyramidFunctions pyramid_table;       \
+  extern const SamplingFunctions sampling_table;     \
   }
-#define PHOTALIGN_VARIANT(isa) \
-  Variant { #isa, &isa::linearize_table, &isa::covariance_table, &isa::pyramid_table, &isa::sampling_table }
+#define PHOTALIGN_VARIANT(isa)                                                                     \
+  Variant {                                                                                        \
+    #isa, &isa::linearize_table, &isa::covariance_table, &isa::pyramid_table, &isa::sampling_table \
+  }
 
 PHOTALIGN_DECLARE_VARIANT(baseline)
 #ifdef PHOTALIGN_X86

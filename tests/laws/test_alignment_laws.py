@@ -163,6 +163,27 @@ def test_cropping_both_images_moves_the_warp(kind, kernel, rng):
     assert corner_error(found.warp, expected, SHAPE) < bias_of(kernel)
 
 
+@KINDS
+@MODELS
+@pytest.mark.parametrize("noise", [1.0, 10.0, 40.0])
+def test_what_converged_is_an_optimum(kind, model, noise, rng):
+    """A new start there goes nowhere, by the result's own account of what is near."""
+    reference, moving, _ = pair_of(kind, rng, noise=noise)
+    options = {"brightness": model, "kernel": "bspline5_direct"}
+    found = pa.align(reference, moving, kind, **options)
+    again = pa.align(
+        reference,
+        moving,
+        kind,
+        init=found.warp,
+        pyramid=pa.Pyramid(levels=1),
+        solver=pa.GaussNewton(max_steps=1),
+        **options,
+    )
+    if found.ok:
+        assert again.trace[0].motion < found.corner_std.max() + 1e-3
+
+
 FLIPS = {
     "left_right": (lambda image: image[:, ::-1], [[-1, 0, SHAPE[1] - 1], [0, 1, 0]]),
     "up_down": (lambda image: image[::-1], [[1, 0, 0], [0, -1, SHAPE[0] - 1]]),

@@ -26,7 +26,8 @@ enum class Status : int {
 struct AlignOptions {
   WarpKind warp = WarpKind::affine;
   Kernel kernel = Kernel::bspline3;  // of the finest level
-  Kernel last_kernel = Kernel::bspline5;  // of the last steps, where the noise is low enough to need it
+  Kernel last_kernel =
+      Kernel::bspline5;  // of the last steps, where the noise is low enough to need it
   Composition composition = Composition::inverse;  // of the two finest levels
   Composition coarse_composition = Composition::esm;
   Brightness brightness = Brightness::none;
@@ -34,7 +35,7 @@ struct AlignOptions {
   double loss_scale = 0;  // standard deviation of the residuals; estimated if 0
   double tuning = 1;      // threshold of the loss in units of the scale
   int levels = 1;
-  int max_steps = 50;     // per level
+  int max_steps = 50;      // per level
   double step_tol = 1e-3;  // motion of the reference's corners, px at full resolution
   double damping = 1e-4;   // Levenberg-Marquardt's first, relative to the diagonal; 0: Gauss-Newton
   double min_overlap = 0.25;
@@ -60,8 +61,9 @@ struct AlignResult {
   Matrix3 warp{};
   std::vector<double> gain, bias;
   double cost = 0, rms = 0, correlation = 0, overlap = 0, scale = 0;
-  std::vector<double> covariance;  // of the parameters of `parameters_of`, row major; NaN if unknown
-  double corner_std[4][2];         // of the mapped corners of the reference, clockwise from (0, 0), px
+  std::vector<double>
+      covariance;           // of the parameters of `parameters_of`, row major; NaN if unknown
+  double corner_std[4][2];  // of the mapped corners of the reference, clockwise from (0, 0), px
   std::vector<StepRecord> steps;
 };
 

@@ -1,9 +1,10 @@
 // The covariance of the estimate: a sandwich, because smoothing kernels correlate the residuals.
 //
 // For an M-estimator (Huber, "Robust Statistics", 1981, section 6.3) the covariance is
-// A^-1 B A^-1 with A = sum psi'(r) J'J and B the covariance of sum psi(r) J. With independent residuals
-// and squares that is sigma^2 (J'J)^-1; a direct quintic B-spline, which smooths both images, makes that
-// formula wrong by a factor of 5, since neighboring residuals then share their noise.
+// A^-1 B A^-1 with A = sum psi'(r) J'J and B the covariance of sum psi(r) J. With independent
+// residuals and squares that is sigma^2 (J'J)^-1; a direct quintic B-spline, which smooths both
+// images, makes that formula wrong by a factor of 5, since neighboring residuals then share their
+// noise.
 #pragma once
 
 #include <cmath>

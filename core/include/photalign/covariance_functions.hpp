@@ -14,12 +14,14 @@ inline constexpr int max_lag = 6;
 struct ReviewSums {
   double rho = 0, valid = 0, covered = 0, reference = 0;  // as in Sums
   double both = 0, both_rho = 0, both_rho_previous = 0;   // as in Sums
-  double pixels = 0;  // valid ones, each counted as 1
+  double pixels = 0;                                      // valid ones, each counted as 1
   // With the weights of masks only: sums of 1, the residual r and the moving value m, and products.
   double one = 0, r = 0, m = 0, rr = 0, mr = 0, mm = 0;
-  // The influence psi = rho'(r^2) r: its squares, those of its weights, and its products at each lag.
+  // The influence psi = rho'(r^2) r: its squares, those of its weights, and its products at each
+  // lag.
   double square = 0, weight = 0;
-  // [lag][0]: sum of psi(x) psi(x + lag); [lag][1]: of (psi(x)^2 + psi(x + lag)^2) / 2 over the pairs.
+  // [lag][0]: sum of psi(x) psi(x + lag); [lag][1]: of (psi(x)^2 + psi(x + lag)^2) / 2 over the
+  // pairs.
   double row[max_lag + 1][2] = {};
   double column[max_lag + 1][2] = {};
 };
@@ -35,8 +37,8 @@ struct CovarianceFunctions {
   // One row of tiles; compares with `previous` if there is one. sums[channel] is overwritten.
   void (*review)(const TilePass&, std::int64_t row_of_tiles, float* workspace, ReviewSums* sums);
   std::int64_t (*rows_of_sandwich)(const TilePass&);
-  // Both matrices of A^-1 B A^-1, as sums per channel: A = sum psi'(r) J'J, and B = sum over pairs of
-  // pixels of their weighted Jacobians times the correlation of their residuals.
+  // Both matrices of A^-1 B A^-1, as sums per channel: A = sum psi'(r) J'J, and B = sum over pairs
+  // of pixels of their weighted Jacobians times the correlation of their residuals.
   void (*sandwich)(const TilePass&, const Correlation&, std::int64_t row, float* workspace, Sums* a,
                    Sums* b);
 };

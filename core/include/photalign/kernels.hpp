@@ -1,12 +1,12 @@
 // One-dimensional sampling kernels: the weights of the taps and their derivatives, from one place.
 //
 // A kernel with `taps` weights samples at x with i = floor(x), t = x - i in [0, 1], from the pixels
-// i - before, ..., i - before + taps - 1. `weights` fills w (value) and d (derivative with respect to
-// x) and works for float, double and vectors of floats alike.
+// i - before, ..., i - before + taps - 1. `weights` fills w (value) and d (derivative with respect
+// to x) and works for float, double and vectors of floats alike.
 //
-// Keys, "Cubic convolution interpolation for digital image processing", IEEE TASSP 29(6), 1981, eq. 15
-// with a = -1/2, the only value that reproduces a ramp. Unser, "Splines: a perfect fit", IEEE Signal
-// Processing Magazine 16(6), 1999, for the B-splines.
+// Keys, "Cubic convolution interpolation for digital image processing", IEEE TASSP 29(6), 1981, eq.
+// 15 with a = -1/2, the only value that reproduces a ramp. Unser, "Splines: a perfect fit", IEEE
+// Signal Processing Magazine 16(6), 1999, for the B-splines.
 #pragma once
 
 #include <type_traits>
@@ -64,8 +64,8 @@ struct CatmullRom {
   }
 };
 
-// In the B-splines t and s = 1 - t are the distances to the two nearest pixels, so the right half of
-// the weights is the left half with s for t and the derivatives negated.
+// In the B-splines t and s = 1 - t are the distances to the two nearest pixels, so the right half
+// of the weights is the left half with s for t and the derivatives negated.
 struct BSpline3 {
   static constexpr int taps = 4;
   static constexpr int before = 1;
@@ -121,7 +121,8 @@ struct BSpline5 {
   template <class T>
   static void middle(T t, T& w, T& d) {
     using S = Scalar<T>;
-    w = ((((t * (S(1) / 24) - S(1) / 6) * t + S(1) / 6) * t + S(1) / 6) * t - S(5) / 12) * t + S(13) / 60;
+    w = ((((t * (S(1) / 24) - S(1) / 6) * t + S(1) / 6) * t + S(1) / 6) * t - S(5) / 12) * t +
+        S(13) / 60;
     d = (((t * (S(5) / 24) - S(2) / 3) * t + S(1) / 2) * t + S(1) / 3) * t - S(5) / 12;
   }
 

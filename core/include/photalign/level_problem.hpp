@@ -28,7 +28,8 @@ struct Evaluation {
   std::vector<Sums> channels;
   Sums total;
   std::vector<TileRecord> records;
-  const float* losses = nullptr;  // of every pixel, where the image is small; until the next but one
+  const float* losses =
+      nullptr;  // of every pixel, where the image is small; until the next but one
 
   double mean_loss() const { return total.valid > 0 ? total.rho / total.valid : HUGE_VAL; }
   double overlap() const { return total.reference > 0 ? total.covered / total.reference : 0; }
@@ -103,9 +104,11 @@ class LevelProblem {
     Evaluation result;
     result.records.resize(static_cast<std::size_t>(rows * pass.columns_of_tiles()) * channels);
     pass.records = result.records.data();
-    // For the comparison with the next estimate; a large image is rather sampled again at its edges.
+    // For the comparison with the next estimate; a large image is rather sampled again at its
+    // edges.
     if (pass.reference.width * pass.reference.height <= kept_pixels) {
-      pass.losses = scratch_.losses(result.records.size(), of_previous ? of_previous->losses : nullptr);
+      pass.losses =
+          scratch_.losses(result.records.size(), of_previous ? of_previous->losses : nullptr);
       result.losses = pass.losses;
     }
     std::vector<Sums> of_rows(static_cast<std::size_t>(rows) * channels);
@@ -124,7 +127,8 @@ class LevelProblem {
     return result;
   }
 
-  // What `function(pass, row, workspace, out)` writes for each of `rows` rows, `per_row` entries each.
+  // What `function(pass, row, workspace, out)` writes for each of `rows` rows, `per_row` entries
+  // each.
   template <class T, class Function>
   std::vector<T> per_row(const State& state, const State* previous, std::int64_t rows,
                          std::size_t per_row, Function&& function) {
@@ -138,7 +142,8 @@ class LevelProblem {
     }
     std::vector<T> found(static_cast<std::size_t>(rows) * per_row);
     parallel_for(execution_, rows, [&](std::int64_t row, int worker) {
-      function(pass, row, scratch_.of_thread(worker), found.data() + static_cast<std::size_t>(row) * per_row);
+      function(pass, row, scratch_.of_thread(worker),
+               found.data() + static_cast<std::size_t>(row) * per_row);
     });
     return found;
   }
@@ -152,14 +157,16 @@ class LevelProblem {
     const std::int64_t rows = (pass.reference.height + step - 1) / step;
     std::vector<float> found(static_cast<std::size_t>(rows * per_row));
     parallel_for(execution_, rows, [&](std::int64_t row, int worker) {
-      variant().linearize->residual_row(pass, std::min(row * step + step / 2, pass.reference.height - 1),
+      variant().linearize->residual_row(pass,
+                                        std::min(row * step + step / 2, pass.reference.height - 1),
                                         scratch_.of_thread(worker), found.data() + row * per_row);
     });
     std::erase_if(found, [](float r) { return std::isnan(r); });
     return found;
   }
 
-  // W <- W D(p) for a step of all unknowns; inverse composition undoes the increment of the reference.
+  // W <- W D(p) for a step of all unknowns; inverse composition undoes the increment of the
+  // reference.
   State stepped(const State& state, const std::vector<double>& step) const {
     Matrix3 increment = model_.increment(step.data());
     if (pass_.composition == Composition::inverse) {
@@ -179,12 +186,14 @@ class LevelProblem {
     return next;
   }
 
-  // The largest distance between the corners of the reference under two warps, in pixels of level 0.
+  // The largest distance between the corners of the reference under two warps, in pixels of level
+  // 0.
   double motion(const Matrix3& a, const Matrix3& b) const {
     const double right = static_cast<double>(pass_.reference.width) - 1;
     const double bottom = static_cast<double>(pass_.reference.height) - 1;
     double largest = 0;
-    for (const Point corner : {Point{0, 0}, Point{right, 0}, Point{right, bottom}, Point{0, bottom}}) {
+    for (const Point corner :
+         {Point{0, 0}, Point{right, 0}, Point{right, bottom}, Point{0, bottom}}) {
       const Point p = apply(a, corner), q = apply(b, corner);
       const double distance = std::hypot(p.x - q.x, p.y - q.y);
       if (!(distance <= largest)) largest = distance;

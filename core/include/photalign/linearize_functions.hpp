@@ -27,23 +27,25 @@ inline constexpr int max_products = monomials(2 * max_degree);
 
 // One estimate of everything: where the pixels go and how their values change.
 struct Estimate {
-  double warp[9];               // reference point -> moving point, row major, of this level
+  double warp[9];                // reference point -> moving point, row major, of this level
   const double* gain = nullptr;  // per channel, of values from which `offset` was subtracted
   const double* bias = nullptr;
 };
 
-// What is remembered of a tile, so that two estimates can be compared over the pixels valid for both.
+// What is remembered of a tile, so that two estimates can be compared over the pixels valid for
+// both.
 struct TileRecord {
   double rho = 0;
   double valid = 0;
   bool complete = false;  // every valid pixel of the reference is valid in the moving image
 };
 
-// Sums over the valid pixels of one channel. w is the weight of a pixel with the loss's included, r the
-// residual, m the moving value, (gx, gy) the gradient in the frame of the reference, and (x, y) the
-// centred, scaled coordinates. All a warp has to say is which polynomials of (x, y) multiply (gx, gy).
+// Sums over the valid pixels of one channel. w is the weight of a pixel with the loss's included, r
+// the residual, m the moving value, (gx, gy) the gradient in the frame of the reference, and (x, y)
+// the centred, scaled coordinates. All a warp has to say is which polynomials of (x, y) multiply
+// (gx, gy).
 struct Sums {
-  double gg[3][max_products];  // w gx gx, w gx gy, w gy gy  times x^e y^f, e + f <= 2 degree
+  double gg[3][max_products];   // w gx gx, w gx gy, w gy gy  times x^e y^f, e + f <= 2 degree
   double gr[2][max_monomials];  // w gx r, w gy r  times x^e y^f, e + f <= degree
   double gm[2][max_monomials];  // w gx m, w gy m
   double g1[2][max_monomials];  // w gx, w gy
@@ -58,13 +60,13 @@ struct Sums {
 struct TilePass {
   Image reference, moving;
   Image reference_weight, moving_weight;  // one channel, u8 (0 or not) or f32, or empty
-  double offset = 0;                       // subtracted from both images before anything else
+  double offset = 0;                      // subtracted from both images before anything else
   Kernel kernel = Kernel::linear;
   Composition composition = Composition::forward;
   LossKind loss = LossKind::squared;
   float threshold = 0;
-  int degree = 0;            // of the polynomials above
-  bool brightness = false;   // gather the sums with m too
+  int degree = 0;                                // of the polynomials above
+  bool brightness = false;                       // gather the sums with m too
   double center_x = 0, center_y = 0, scale = 1;  // x = (column - center_x) * scale
   Estimate estimate;
   // Written if not null: [tile], and [tile][loss_floats].
@@ -75,9 +77,7 @@ struct TilePass {
   const TileRecord* previous_records = nullptr;
   const float* previous_losses = nullptr;
 
-  std::int64_t columns_of_tiles() const {
-    return (reference.width + tile_width - 1) / tile_width;
-  }
+  std::int64_t columns_of_tiles() const { return (reference.width + tile_width - 1) / tile_width; }
   std::int64_t rows_of_tiles() const { return (reference.height + tile_height - 1) / tile_height; }
 };
 

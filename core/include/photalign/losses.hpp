@@ -107,11 +107,16 @@ struct GemanMcClure {
 template <class Body>
 void with_loss(LossKind kind, Body&& body) {
   switch (kind) {
-    case LossKind::squared: return body(Squared{});
-    case LossKind::huber: return body(Huber{});
-    case LossKind::cauchy: return body(Cauchy{});
-    case LossKind::tukey: return body(Tukey{});
-    case LossKind::geman_mcclure: return body(GemanMcClure{});
+    case LossKind::squared:
+      return body(Squared{});
+    case LossKind::huber:
+      return body(Huber{});
+    case LossKind::cauchy:
+      return body(Cauchy{});
+    case LossKind::tukey:
+      return body(Tukey{});
+    case LossKind::geman_mcclure:
+      return body(GemanMcClure{});
   }
 }
 

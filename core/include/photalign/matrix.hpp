@@ -61,8 +61,9 @@ class Matrix {
 // The Cholesky factor of a symmetric matrix, scaled to a unit diagonal first.
 class Cholesky {
  public:
-  // Smaller pivots of the scaled matrix mean that some unknown is not determined. The sums behind it are
-  // good to seven digits; for the first `leading` unknowns what is left of them must stand out.
+  // Smaller pivots of the scaled matrix mean that some unknown is not determined. The sums behind
+  // it are good to seven digits; for the first `leading` unknowns what is left of them must stand
+  // out.
   static constexpr double singular = 1e-10;
   static constexpr double leading_singular = 1e-6;
 

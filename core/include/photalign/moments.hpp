@@ -1,9 +1,9 @@
 // The sums of the normal equations over a tile.
 //
 // The Jacobian of every built-in warp is (gx, gy) times polynomials of the pixel's coordinates, so
-// J'WJ follows from moments: sums of w gx gx x^e y^f and the like. Inside a row only the powers of x
-// vary; those of y are put on once per row. D is the degree of the polynomials (0 translation, 1 affine,
-// 2 homography), B says whether the sums with the moving value are needed (brightness).
+// J'WJ follows from moments: sums of w gx gx x^e y^f and the like. Inside a row only the powers of
+// x vary; those of y are put on once per row. D is the degree of the polynomials (0 translation, 1
+// affine, 2 homography), B says whether the sums with the moving value are needed (brightness).
 #pragma once
 
 #include "linearize_functions.hpp"
@@ -22,9 +22,9 @@ struct ResidualRow {
 
 // What one vector of pixels contributes, before the powers of x.
 struct Products {
-  Float xx, xy, yy;       // w gx gx, w gx gy, w gy gy
-  Float xr, yr, rr;       // w gx r, w gy r, w r r
-  Float xm, ym, x1, y1;   // w gx m, w gy m, w gx, w gy: with brightness only, like all below
+  Float xx, xy, yy;         // w gx gx, w gx gy, w gy gy
+  Float xr, yr, rr;         // w gx r, w gy r, w r r
+  Float xm, ym, x1, y1;     // w gx m, w gy m, w gx, w gy: with brightness only, like all below
   Float one, r, m, mr, mm;  // w, w r, w m, w m r, w m m
 };
 

@@ -1,4 +1,5 @@
-// The moving image at warped locations: positions of a row of pixels, then value and gradient there.
+// The moving image at warped locations: positions of a row of pixels, then value and gradient
+// there.
 #pragma once
 
 #include "kernels.hpp"
@@ -8,12 +9,13 @@ PHOTALIGN_ISA_BEGIN
 
 // The warp along one row of pixels, relative to a patch of the moving image.
 //
-// Anchors are float64; what is left inside a tile is small enough for float32 (a few 1e-6 px). With i
-// the pixel's index in the row, u = (u0 + i du) / (1 + i w), and the same for v.
+// Anchors are float64; what is left inside a tile is small enough for float32 (a few 1e-6 px). With
+// i the pixel's index in the row, u = (u0 + i du) / (1 + i w), and the same for v.
 struct RowWarp {
   float u0, du, v0, dv, w;
   bool projective;
-  // The derivative of (u, v) by the column and row of the reference: (a - u w) / (1 + i w) and so on.
+  // The derivative of (u, v) by the column and row of the reference: (a - u w) / (1 + i w) and so
+  // on.
   float ux, uy, vx, vy, wy;
 
   RowWarp(const double* h, double x, double y, double origin_x, double origin_y) {
@@ -82,12 +84,13 @@ struct Cell {
   }
 };
 
-// The footprints of `lanes` neighboring samples overlap. Where they span few rows, each row is loaded
-// once and permuted for every tap, which costs a third of gathering. `span` is how many more rows than
-// taps there are; `column` and `row` count from the first cell of the window at `from`.
+// The footprints of `lanes` neighboring samples overlap. Where they span few rows, each row is
+// loaded once and permuted for every tap, which costs a third of gathering. `span` is how many more
+// rows than taps there are; `column` and `row` count from the first cell of the window at `from`.
 template <class K, bool Gradient, int span>
 void sample_window(const float* from, std::int64_t stride, Int column, Int row, const Float* wx,
-                   const Float* dx, const Float* wy, const Float* dy, Float& f, Float& fx, Float& fy) {
+                   const Float* dx, const Float* wy, const Float* dy, Float& f, Float& fx,
+                   Float& fy) {
 #pragma GCC unroll 16
   for (int j = 0; j < K::taps + span; ++j, from += stride) {
     const Float low = load(from);
@@ -148,8 +151,8 @@ void sample_gathered(const float* from, std::int64_t stride, Int first, const Fl
 // Value and gradient of the kernel's interpolant at (u, v), measured from the patch's first cell.
 // Invalid samples are NaN.
 template <class K, bool Gradient>
-void sample_row(const Patch& patch, const float* u, const float* v, int count, float* __restrict value,
-                float* __restrict gx, float* __restrict gy) {
+void sample_row(const Patch& patch, const float* u, const float* v, int count,
+                float* __restrict value, float* __restrict gx, float* __restrict gy) {
   const int last_x = static_cast<int>(patch.rect.width) - K::taps;
   const int last_y = static_cast<int>(patch.rect.height) - K::taps;
   const std::int64_t stride = patch.stride;
@@ -169,8 +172,8 @@ void sample_row(const Patch& patch, const float* u, const float* v, int count, f
     const int y0 = ya < yb ? ya : yb, y1 = ya < yb ? yb : ya;
     const bool narrow = has_window && x1 - x0 + K::taps <= 2 * lanes;
     const auto window = [&](auto span) {
-      sample_window<K, Gradient, decltype(span)::value>(data + y0 * stride + x0, stride, cx.index - x0,
-                                                        cy.index - y0, wx, dx, wy, dy, f, fx, fy);
+      sample_window<K, Gradient, decltype(span)::value>(
+          data + y0 * stride + x0, stride, cx.index - x0, cy.index - y0, wx, dx, wy, dy, f, fx, fy);
     };
     if (narrow && y1 == y0) {
       window(std::integral_constant<int, 0>{});

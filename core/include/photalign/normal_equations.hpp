@@ -12,8 +12,8 @@
 
 namespace photalign {
 
-// J'WJ and J'Wr for the parameters of the warp and, if asked for, gain and bias of every channel. The
-// unknowns are ordered warp, gain and bias of channel 0, of channel 1, ...
+// J'WJ and J'Wr for the parameters of the warp and, if asked for, gain and bias of every channel.
+// The unknowns are ordered warp, gain and bias of channel 0, of channel 1, ...
 class NormalEquations {
  public:
   NormalEquations(const WarpModel& model, bool brightness, const std::vector<Sums>& channels)
@@ -27,8 +27,8 @@ class NormalEquations {
   std::size_t size() const { return gradient.size(); }
   std::size_t parameters() const { return parameters_; }
 
-  // Whether each parameter of the warp changes the residuals at all. They are of one size, so one that
-  // does so 1e-4 times less than another only does by rounding.
+  // Whether each parameter of the warp changes the residuals at all. They are of one size, so one
+  // that does so 1e-4 times less than another only does by rounding.
   bool determined() const {
     double largest = 0;
     for (std::size_t i = 0; i < parameters_; ++i) largest = std::max(largest, hessian(i, i));
@@ -37,8 +37,8 @@ class NormalEquations {
     return true;
   }
 
-  // Solves for the step of all unknowns. `damping` is Levenberg-Marquardt's, relative to the diagonal
-  // of the warp's own block. Empty if the images do not determine the warp.
+  // Solves for the step of all unknowns. `damping` is Levenberg-Marquardt's, relative to the
+  // diagonal of the warp's own block. Empty if the images do not determine the warp.
   std::vector<double> solve(double damping) const {
     if (!determined()) return {};
     Matrix damped = hessian;

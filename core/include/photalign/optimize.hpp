@@ -22,6 +22,7 @@ struct LoopResult {
   Status status;
   State state;
   double scale;
+  double stalled;  // motion of the least damped step from `state`, which did not lower the loss
 };
 
 LoopResult optimize(LevelProblem& problem, State start, const LoopOptions& options,

@@ -1,10 +1,11 @@
 // The reference at its own pixels: value and gradient of the kernel's interpolant at integers.
 //
-// At integers a kernel is a short separable stencil, so value and gradient cost a few additions and are
-// computed anew in every pass: cheaper than fetching a cached gradient image from memory.
+// At integers a kernel is a short separable stencil, so value and gradient cost a few additions and
+// are computed anew in every pass: cheaper than fetching a cached gradient image from memory.
 //
-// The linear kernel's own derivative at a pixel is one-sided and shares its noise with the residual; as
-// a template gradient it is replaced by the mean of both sides, the central difference.
+// The linear kernel's own derivative at a pixel is one-sided and shares its noise with the
+// residual; as a template gradient it is replaced by the mean of both sides, the central
+// difference.
 #pragma once
 
 #include "kernels.hpp"

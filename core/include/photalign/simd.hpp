@@ -1,7 +1,7 @@
 // The one thin layer over the vector unit: `lanes` floats or ints at a time.
 //
-// GCC and Clang vector extensions give arithmetic, comparison and selection on every machine; the few
-// operations that they lack (lookup in a window, gather) are written here per instruction set.
+// GCC and Clang vector extensions give arithmetic, comparison and selection on every machine; the
+// few operations that they lack (lookup in a window, gather) are written here per instruction set.
 #pragma once
 
 #include <cstdint>
@@ -26,7 +26,8 @@ inline constexpr int lanes = 4;
 using Float = float __attribute__((vector_size(lanes * sizeof(float))));
 using Int = std::int32_t __attribute__((vector_size(lanes * sizeof(std::int32_t))));
 
-// A window is two vectors of consecutive floats; permuting it beats a gather where the hardware can.
+// A window is two vectors of consecutive floats; permuting it beats a gather where the hardware
+// can.
 #if defined(__AVX2__) || defined(__AVX512F__)
 inline constexpr bool has_window = true;
 #else
@@ -57,7 +58,8 @@ inline Float max(Float a, Float b) { return a > b ? a : b; }
 inline Int min(Int a, Int b) { return a < b ? a : b; }
 inline Int max(Int a, Int b) { return a > b ? a : b; }
 
-// The same from smaller types, aligned or not. (GCC 12 takes a generic conversion of vectors apart.)
+// The same from smaller types, aligned or not. (GCC 12 takes a generic conversion of vectors
+// apart.)
 inline Float load_as_float(const float* from) { return load(from); }
 #if defined(__AVX512F__)
 inline Float load_as_float(const std::uint8_t* from) {
@@ -100,8 +102,9 @@ inline Int is_finite(Float v) { return (v - v) == Float{}; }
 // Lane i of the result is element index[i] of the window (low, high); 0 <= index < 2 * lanes.
 inline Float lookup(Float low, Float high, Int index) {
 #if defined(__AVX512F__)
-  return reinterpret_cast<Float>(_mm512_permutex2var_ps(
-      reinterpret_cast<__m512>(low), reinterpret_cast<__m512i>(index), reinterpret_cast<__m512>(high)));
+  return reinterpret_cast<Float>(_mm512_permutex2var_ps(reinterpret_cast<__m512>(low),
+                                                        reinterpret_cast<__m512i>(index),
+                                                        reinterpret_cast<__m512>(high)));
 #elif defined(__AVX2__)
   const __m256i i = reinterpret_cast<__m256i>(index);
   const __m256 a = _mm256_permutevar8x32_ps(reinterpret_cast<__m256>(low), i);
@@ -111,8 +114,7 @@ inline Float lookup(Float low, Float high, Int index) {
       _mm256_blendv_ps(a, b, _mm256_castsi256_ps(_mm256_slli_epi32(i, 28))));
 #else
   Float v;
-  for (int k = 0; k < lanes; ++k)
-    v[k] = index[k] < lanes ? low[index[k]] : high[index[k] - lanes];
+  for (int k = 0; k < lanes; ++k) v[k] = index[k] < lanes ? low[index[k]] : high[index[k] - lanes];
   return v;
 #endif
 }

@@ -1,8 +1,9 @@
 // The pixels of a rectangle as contiguous floats: where every dtype, stride, channel and mask ends.
 //
-// A tile and its footprint in the other image fit the caches, so converting them costs a fraction of
-// sampling them, and everything after this file knows one layout only. Invalid pixels (outside, masked,
-// NaN) become NaN: arithmetic then carries validity to exactly the samples whose footprint touches one.
+// A tile and its footprint in the other image fit the caches, so converting them costs a fraction
+// of sampling them, and everything after this file knows one layout only. Invalid pixels (outside,
+// masked, NaN) become NaN: arithmetic then carries validity to exactly the samples whose footprint
+// touches one.
 #pragma once
 
 #include <algorithm>
@@ -61,10 +62,14 @@ inline void convert_row(const Image& image, std::int64_t x, std::int64_t y, std:
                         std::int64_t count, double offset, float* to) {
   const std::byte* from = image.at(y, x, channel);
   switch (image.dtype) {
-    case DType::u8: return convert_row<std::uint8_t>(from, image.column_stride, count, offset, to);
-    case DType::u16: return convert_row<std::uint16_t>(from, image.column_stride, count, offset, to);
-    case DType::f32: return convert_row<float>(from, image.column_stride, count, offset, to);
-    case DType::f64: return convert_row<double>(from, image.column_stride, count, offset, to);
+    case DType::u8:
+      return convert_row<std::uint8_t>(from, image.column_stride, count, offset, to);
+    case DType::u16:
+      return convert_row<std::uint16_t>(from, image.column_stride, count, offset, to);
+    case DType::f32:
+      return convert_row<float>(from, image.column_stride, count, offset, to);
+    case DType::f64:
+      return convert_row<double>(from, image.column_stride, count, offset, to);
   }
 }
 
@@ -73,19 +78,21 @@ inline void invalidate_row(const Image& weight, std::int64_t x, std::int64_t y, 
                            float* row) {
   for (std::int64_t i = 0; i < count; ++i) {
     const std::byte* at = weight.at(y, x + i, 0);
-    const bool valid = weight.dtype == DType::u8 ? read<std::uint8_t>(at) != 0 : read<float>(at) > 0;
+    const bool valid =
+        weight.dtype == DType::u8 ? read<std::uint8_t>(at) != 0 : read<float>(at) > 0;
     if (!valid) row[i] = invalid();
   }
 }
 
-// True where the pixels can be used in place: floats, in rows, nothing to subtract or to invalidate.
+// True where the pixels can be used in place: floats, in rows, nothing to subtract or to
+// invalidate.
 inline bool usable_in_place(const Image& image, const Image& weight, double offset, Rect r) {
   const bool plain = image.dtype == DType::f32 && image.column_stride == sizeof(float) && !weight &&
                      offset == 0 && image.row_stride > 0 && image.row_stride % sizeof(float) == 0 &&
                      reinterpret_cast<std::uintptr_t>(image.data) % alignof(float) == 0 &&
                      image.channel_stride % static_cast<std::int64_t>(sizeof(float)) == 0;
-  const bool inside = r.x >= 0 && r.y >= 0 && r.x + r.width <= image.width &&
-                      r.y + r.height <= image.height;
+  const bool inside =
+      r.x >= 0 && r.y >= 0 && r.x + r.width <= image.width && r.y + r.height <= image.height;
   const bool may_over_read =
       r.x + r.width + over_read <= image.width ||
       (r.y + r.height < image.height &&
@@ -94,8 +101,8 @@ inline bool usable_in_place(const Image& image, const Image& weight, double offs
 }
 
 // The pixels of `r`, which may reach outside the image, in `room` or in place.
-inline Patch cut(const Image& image, const Image& weight, std::int64_t channel, double offset, Rect r,
-                 float* room) {
+inline Patch cut(const Image& image, const Image& weight, std::int64_t channel, double offset,
+                 Rect r, float* room) {
   if (usable_in_place(image, weight, offset, r))
     return {reinterpret_cast<const float*>(image.at(r.y, r.x, channel)),
             image.row_stride / static_cast<std::int64_t>(sizeof(float)), r};

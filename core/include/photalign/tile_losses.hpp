@@ -13,8 +13,8 @@ inline Rect tile_at(const TilePass& pass, std::int64_t column, std::int64_t row)
   return tile;
 }
 
-// Puts the loss on rows: weights come to include the loss's. Losses and the weights of masks can be kept
-// per pixel of the tile, for the comparison of two estimates.
+// Puts the loss on rows: weights come to include the loss's. Losses and the weights of masks can be
+// kept per pixel of the tile, for the comparison of two estimates.
 struct Losses {
   const TilePass& pass;
   const Rect& tile;
@@ -82,7 +82,8 @@ void add_common(const Rect& tile, const float* now, const float* before, Total& 
   sums.both_rho_previous += sum(rho_before);
 }
 
-// Where the losses of a tile go: kept for the next estimate, needed for this comparison, or nowhere.
+// Where the losses of a tile go: kept for the next estimate, needed for this comparison, or
+// nowhere.
 inline float* place_for_losses(const TilePass& pass, std::int64_t index, const Workspace& work) {
   if (pass.losses) return pass.losses + index * loss_floats;
   return pass.previous ? work.losses : nullptr;

@@ -17,13 +17,15 @@ struct Workspace {
   float *psi, *psi_valid;           // tile_floats each
   float* sandwich;                  // 6 * sandwich_floats
   float *stencil, *u, *v, *ones, *reference_mask, *moving_mask;
-  // The row at hand. Invalid entries have weight 0 and are 0; `target` is NaN where the reference is.
+  // The row at hand. Invalid entries have weight 0 and are 0; `target` is NaN where the reference
+  // is.
   float *value, *target, *residual, *weights, *gx, *gy, *tx, *ty;
   // Sums of the reference's weights over its valid pixels, and over those valid in both images.
   Float reference_weight{}, covered_weight{};
 
   static constexpr std::int64_t patch = max_patch_floats + 64;
-  static constexpr std::int64_t floats = 3 * patch + 3 * loss_floats + 6 * sandwich_floats + (2 + 13) * row_floats + 64;
+  static constexpr std::int64_t floats =
+      3 * patch + 3 * loss_floats + 6 * sandwich_floats + (2 + 13) * row_floats + 64;
 
   explicit Workspace(float* memory) {
     // Everything starts on cache lines.
@@ -58,7 +60,8 @@ struct Workspace {
   }
 };
 
-// Takes the rows of a tile, one after the other: pixels [x, x + count) of row y are in the workspace.
+// Takes the rows of a tile, one after the other: pixels [x, x + count) of row y are in the
+// workspace.
 struct RowSink {
   virtual void take(std::int64_t x, std::int64_t y, int count, Workspace& work) = 0;
 
@@ -66,8 +69,8 @@ struct RowSink {
   ~RowSink() = default;
 };
 
-// The footprint in the moving image of a rectangle of the reference: the cells that it needs. Empty if
-// nothing of it is inside.
+// The footprint in the moving image of a rectangle of the reference: the cells that it needs. Empty
+// if nothing of it is inside.
 struct Footprint {
   Rect rect;
   bool empty = true;
@@ -118,9 +121,12 @@ enum class Gradients {
 // The gradient that the Jacobian of a composition takes.
 inline Gradients gradients_of(Composition composition) {
   switch (composition) {
-    case Composition::forward: return Gradients::moving;
-    case Composition::inverse: return Gradients::reference;
-    case Composition::esm: return Gradients::mean;
+    case Composition::forward:
+      return Gradients::moving;
+    case Composition::inverse:
+      return Gradients::reference;
+    case Composition::esm:
+      return Gradients::mean;
   }
   return Gradients::none;
 }
@@ -134,8 +140,8 @@ inline bool need_reference(Gradients g) {
 
 inline bool is_soft(const Image& weight) { return weight && weight.dtype == DType::f32; }
 
-// The weights of one row: those of the reference's pixels and those of the samples of the moving image.
-// Ones where a mask only says which pixels are valid, since validity is in the values.
+// The weights of one row: those of the reference's pixels and those of the samples of the moving
+// image. Ones where a mask only says which pixels are valid, since validity is in the values.
 struct Masks {
   const float* reference;
   const float* moving;
@@ -190,19 +196,24 @@ void finish_row(float gain, float bias, const Masks& masks, int count, Workspace
 inline void finish_row(Gradients gradients, float gain, float bias, const Masks& masks, int count,
                        Workspace& work) {
   switch (gradients) {
-    case Gradients::none: return finish_row<Gradients::none>(gain, bias, masks, count, work);
-    case Gradients::moving: return finish_row<Gradients::moving>(gain, bias, masks, count, work);
-    case Gradients::reference: return finish_row<Gradients::reference>(gain, bias, masks, count, work);
-    case Gradients::mean: return finish_row<Gradients::mean>(gain, bias, masks, count, work);
-    case Gradients::both: return finish_row<Gradients::both>(gain, bias, masks, count, work);
+    case Gradients::none:
+      return finish_row<Gradients::none>(gain, bias, masks, count, work);
+    case Gradients::moving:
+      return finish_row<Gradients::moving>(gain, bias, masks, count, work);
+    case Gradients::reference:
+      return finish_row<Gradients::reference>(gain, bias, masks, count, work);
+    case Gradients::mean:
+      return finish_row<Gradients::mean>(gain, bias, masks, count, work);
+    case Gradients::both:
+      return finish_row<Gradients::both>(gain, bias, masks, count, work);
   }
 }
 
-// Compares the rectangle `r` of one channel under `estimate`, row by row. A rectangle whose footprint is
-// too large for the caches is split.
+// Compares the rectangle `r` of one channel under `estimate`, row by row. A rectangle whose
+// footprint is too large for the caches is split.
 template <class K>
-void compare(const TilePass& pass, const Estimate& estimate, Gradients gradients, std::int64_t channel,
-             const Rect& r, Workspace& work, RowSink& sink) {
+void compare(const TilePass& pass, const Estimate& estimate, Gradients gradients,
+             std::int64_t channel, const Rect& r, Workspace& work, RowSink& sink) {
   const Footprint footprint(estimate.warp, r, pass.moving, K::taps, K::before);
   if (!footprint.empty && footprint.too_large()) {
     Rect a = r, b = r;
@@ -227,7 +238,8 @@ void compare(const TilePass& pass, const Estimate& estimate, Gradients gradients
   const bool soft = !footprint.empty && is_soft(pass.moving_weight);
   Patch moving{}, weight{};
   if (!footprint.empty)
-    moving = cut(pass.moving, pass.moving_weight, channel, pass.offset, footprint.rect, work.moving);
+    moving =
+        cut(pass.moving, pass.moving_weight, channel, pass.offset, footprint.rect, work.moving);
   if (soft) {
     // Weights are sampled linearly, from the inner taps of the kernel's footprint.
     const Rect& f = footprint.rect;
@@ -243,7 +255,8 @@ void compare(const TilePass& pass, const Estimate& estimate, Gradients gradients
     if (need_reference(gradients))
       reference_row<K, true>(reference, r.x, y, count, work.stencil, work.target, work.tx, work.ty);
     else
-      reference_row<K, false>(reference, r.x, y, count, work.stencil, work.target, nullptr, nullptr);
+      reference_row<K, false>(reference, r.x, y, count, work.stencil, work.target, nullptr,
+                              nullptr);
     if (footprint.empty) {
       std::fill(work.value, work.value + row_floats, invalid());
     } else {
@@ -258,7 +271,8 @@ void compare(const TilePass& pass, const Estimate& estimate, Gradients gradients
         sample_row<K, false>(moving, work.u, work.v, count, work.value, nullptr, nullptr);
       }
       if (soft)
-        sample_row<Linear, false>(weight, work.u, work.v, count, work.moving_mask, nullptr, nullptr);
+        sample_row<Linear, false>(weight, work.u, work.v, count, work.moving_mask, nullptr,
+                                  nullptr);
     }
     Masks masks{work.ones, soft ? work.moving_mask : work.ones};
     if (is_soft(pass.reference_weight)) {
@@ -275,10 +289,14 @@ void compare(const TilePass& pass, const Estimate& estimate, Gradients gradients
 template <class Body>
 void with_kernel(Kernel kernel, Body&& body) {
   switch (kernel) {
-    case Kernel::linear: return body(Linear{});
-    case Kernel::catmull_rom: return body(CatmullRom{});
-    case Kernel::bspline3: return body(BSpline3{});
-    case Kernel::bspline5: return body(BSpline5{});
+    case Kernel::linear:
+      return body(Linear{});
+    case Kernel::catmull_rom:
+      return body(CatmullRom{});
+    case Kernel::bspline3:
+      return body(BSpline3{});
+    case Kernel::bspline5:
+      return body(BSpline5{});
   }
 }
 

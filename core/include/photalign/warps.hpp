@@ -1,8 +1,9 @@
 // The built-in warps as the optimizer sees them: increments near the identity.
 //
-// A warp is kept as its 3x3 matrix W and updated as W <- W D(p), with D(0) = identity. To first order
-// D(p) moves a point x by polynomials of x that are linear in p; those polynomials are all that
-// linearizing needs (moments.hpp). Coordinates are centred and scaled, so that all p are of one size.
+// A warp is kept as its 3x3 matrix W and updated as W <- W D(p), with D(0) = identity. To first
+// order D(p) moves a point x by polynomials of x that are linear in p; those polynomials are all
+// that linearizing needs (moments.hpp). Coordinates are centred and scaled, so that all p are of
+// one size.
 #pragma once
 
 #include <algorithm>
@@ -16,9 +17,9 @@ namespace photalign {
 
 inline constexpr int max_parameters = 8;
 
-// motion[2 * monomials x parameters]: parameter p moves x by motion[a][p] pixels times monomial a, and y
-// by motion[monomials + a][p] pixels times monomial a. `unit` is the length of a scaled coordinate's unit
-// in pixels.
+// motion[2 * monomials x parameters]: parameter p moves x by motion[a][p] pixels times monomial a,
+// and y by motion[monomials + a][p] pixels times monomial a. `unit` is the length of a scaled
+// coordinate's unit in pixels.
 struct WarpModel {
   int parameters = 0;
   int degree = 0;
@@ -98,8 +99,8 @@ struct WarpModel {
   WarpKind kind_;
 };
 
-// The change of a warp's public parameters with a change `d` of its matrix `w`, written to `out`; their
-// number is that of the model. Both matrices count up to a factor, so w[8] is kept at 1.
+// The change of a warp's public parameters with a change `d` of its matrix `w`, written to `out`;
+// their number is that of the model. Both matrices count up to a factor, so w[8] is kept at 1.
 inline void parameter_change(WarpKind kind, const Matrix3& w, Matrix3 d, double* out) {
   for (std::size_t i = 0; i < 9; ++i) d[i] -= w[i] * d[8];
   // The first column of a similarity is scale * (cos, sin).
