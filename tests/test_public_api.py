@@ -81,9 +81,9 @@ def test_results_have_their_names():
     assert set(dir(pa.Alignment)) | set(pa.Alignment.__dataclass_fields__) >= RESULT
 
 
-@pytest.mark.parametrize("name", DOCUMENTED)
-def test_every_public_name_has_an_example(name):
-    text = inspect.getdoc(DOCUMENTED[name]) or ""
+@pytest.mark.parametrize("name", sorted(NAMES))
+def test_every_name_has_an_example(name):
+    text = inspect.getdoc(getattr(pa, name)) or ""
     assert re.search(r"^Examples\n-{8}$", text, re.MULTILINE), "no Examples section"
     assert ">>> " in text
 
@@ -135,7 +135,7 @@ def test_example_of_the_design_runs():
     )
     assert result.ok, result.status.value
     registered = pa.resample(moving, result.warp, shape=reference.shape)
-    assert np.nanmax(np.abs(registered - reference)) < 1
+    assert np.nanmean(np.abs(registered - reference)) < 0.2
 
 
 def test_version_is_a_version():

@@ -11,6 +11,7 @@ namespace {
 
 // On the coarse levels a step this small, in pixels of the level, is as good as none.
 constexpr double coarse_step_tol = 0.05;
+constexpr int retries = 2;
 // Below this standard deviation, in pixels, the bias of a cubic kernel is no longer hidden in the
 // noise.
 constexpr double bias_of_kernel = 5e-3;
@@ -47,12 +48,11 @@ class Alignment {
     const auto channels = static_cast<std::size_t>(images_.reference.channels);
     const State begin{start, std::vector<double>(channels, 1.0),
                       std::vector<double>(channels, 0.0)};
-    // A coarse level can lead astray: where the result is no alignment, try again with fewer
-    // levels.
     AlignResult best = descend(begin, options_.levels);
-    for (int levels = options_.levels - 1; levels > 0 && best.status != Status::converged;
-         --levels) {
-      AlignResult other = descend(begin, levels);
+    // A coarse level can lead astray: where the result is no alignment, try with fewer levels.
+    for (int fewer = 1; fewer <= retries && best.status != Status::converged; ++fewer) {
+      if (options_.levels - fewer < 1) break;
+      AlignResult other = descend(begin, options_.levels - fewer);
       if (other.status == Status::converged) best = std::move(other);
     }
     best.steps = std::move(steps_);
@@ -63,13 +63,9 @@ class Alignment {
   // From coarse to fine, and on the finest level to the least biased kernel where that matters.
   AlignResult descend(const State& begin, int levels) {
     State state = begin;
-    Kernel kernel = levels > 1 ? Kernel::linear : options_.kernel;
-    Ending ending;
-    for (int level = levels - 1; level >= 0; --level) {
-      kernel = level > 0 ? Kernel::linear : options_.kernel;
-      ending = refine(state, level, kernel);
-    }
-    AlignResult result = finish(begin, state, ending, kernel);
+    for (int level = levels - 1; level > 0; --level) refine(state, level, Kernel::linear);
+    Ending ending = refine(state, 0, options_.kernel);
+    AlignResult result = finish(begin, state, ending, options_.kernel);
     if (options_.last_kernel == options_.kernel || result.status != Status::converged ||
         !(largest_corner_std(result) < bias_of_kernel))
       return result;

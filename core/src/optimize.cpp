@@ -88,7 +88,13 @@ class Loop {
     update_scale();
     if (std::abs(scale_ - before) <= scale_change * before) return false;
     here_ = problem_.evaluate(state_);
+    accepted_ = false;  // the next step has nothing to do with the last
     return true;
+  }
+
+  // No step goes on from here: the end, unless it was only damping that made the steps small.
+  Status settled() const {
+    return first_motion_ < stalled * options_.step_tol ? Status::converged : Status::no_descent;
   }
 
   void report(double motion, double damping, bool accepted) {
@@ -122,7 +128,7 @@ class Loop {
           fresh = true;
           continue;
         }
-        return first_motion_ < stalled * options_.step_tol ? Status::converged : Status::no_descent;
+        return settled();
       }
       bool accepted = false;
       if (std::isfinite(motion)) {
@@ -150,8 +156,7 @@ class Loop {
             fresh = true;
             continue;
           }
-          return first_motion_ < stalled * options_.step_tol ? Status::converged
-                                                             : Status::no_descent;
+          return settled();
         }
       }
     }

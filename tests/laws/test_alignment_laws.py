@@ -103,7 +103,7 @@ def test_steps_never_raise_the_cost(kind, method, kernel, solver, rng):
 
 @KINDS
 @MODELS
-@pytest.mark.parametrize("kernel", ["linear", "bspline3", "bspline5_direct"])
+@pytest.mark.parametrize("kernel", ["linear", "bspline5_direct"])
 @pytest.mark.parametrize("far", [3.0, 10.0, 25.0])
 def test_result_is_never_worse_than_the_start(kind, model, kernel, far, rng):
     """By the oracle's account, over the pixels that are valid under both warps.
@@ -112,7 +112,7 @@ def test_result_is_never_worse_than_the_start(kind, model, kernel, far, rng):
     """
     reference, moving, truth = pair_of(kind, rng, noise=2, sigma=1.0)
     problem = Problem(reference=reference, moving=moving, kernel=kernel)
-    for _ in range(3):
+    for _ in range(2):
         start = truth @ random_warp(kind, SHAPE, far, rng)
         found = pa.align(
             reference, moving, kind, init=start, kernel=kernel, brightness=model
