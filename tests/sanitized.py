@@ -26,7 +26,7 @@ def main() -> int:
         link.unlink(missing_ok=True)
         link.symlink_to(source)
     # An editable install finds its own modules before the path is searched.
-    sys.meta_path[:] = [f for f in sys.meta_path if "Editable" not in type(f).__name__]
+    sys.meta_path[:] = [f for f in sys.meta_path if "Redirect" not in type(f).__name__]
     sys.path.insert(0, str(package.parent))
     import photalign._core
 

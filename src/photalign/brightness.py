@@ -37,7 +37,14 @@ class Brightness:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Plain(Brightness):
-    """The images have the same brightness: gain 1, bias 0."""
+    """The images have the same brightness: gain 1, bias 0.
+
+    Examples
+    --------
+    >>> import photalign as pa
+    >>> pa.Plain().gain, pa.Plain().bias
+    (array([1.]), array([0.]))
+    """
 
     name: ClassVar[str] = "none"
     code: ClassVar[int] = 0
@@ -45,7 +52,18 @@ class Plain(Brightness):
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class GainBias(Brightness):
-    """A gain and a bias per channel, solved together with the warp."""
+    """A gain and a bias per channel, solved together with the warp.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import photalign as pa
+    >>> y, x = np.mgrid[0:80, 0:100]
+    >>> image = 100 + 50 * np.sin(0.2 * x) * np.cos(0.15 * y) + 0.2 * x
+    >>> found = pa.align(image, (image - 15) / 1.2, brightness=pa.GainBias())
+    >>> found.brightness.gain.round(3), found.brightness.bias.round(2)
+    (array([1.2]), array([15.]))
+    """
 
     name: ClassVar[str] = "gain_bias"
     code: ClassVar[int] = 1
@@ -60,6 +78,16 @@ class Normalized(Brightness):
     it. Gain and bias of the result give the moving image the mean and the contrast
     of the reference; `GainBias` ends on the same warp and on the gain and bias of
     least squares, which noise in the moving image makes too small.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import photalign as pa
+    >>> y, x = np.mgrid[0:80, 0:100]
+    >>> image = 100 + 50 * np.sin(0.2 * x) * np.cos(0.15 * y) + 0.2 * x
+    >>> found = pa.align(image, image / 2, brightness="normalized")
+    >>> round(found.correlation, 3), found.brightness.gain.round(3)
+    (1.0, array([2.]))
     """
 
     name: ClassVar[str] = "normalized"

@@ -87,7 +87,15 @@ class Loss:
 
 @dataclass(frozen=True, kw_only=True)
 class Squared(Loss):
-    """Least squares: the best there is for normal noise, and none for outliers."""
+    """Least squares: the best there is for normal noise, and none for outliers.
+
+    Examples
+    --------
+    >>> import photalign as pa
+    >>> rho, weight = pa.Squared()([0.0, 4.0])
+    >>> rho, weight
+    (array([0., 4.]), array([1., 1.]))
+    """
 
     name: ClassVar[str] = "squared"
     code: ClassVar[int] = 0
@@ -95,7 +103,14 @@ class Squared(Loss):
 
 @dataclass(frozen=True, kw_only=True)
 class Huber(Loss):
-    """Linear beyond the threshold: bounded influence, one minimum (Huber, 1964)."""
+    """Linear beyond the threshold: bounded influence, one minimum (Huber, 1964).
+
+    Examples
+    --------
+    >>> import photalign as pa
+    >>> pa.Huber(scale=2.0)
+    Huber(scale=2.0, tuning=1.345)
+    """
 
     tuning: float = 1.345
 
@@ -105,7 +120,15 @@ class Huber(Loss):
 
 @dataclass(frozen=True, kw_only=True)
 class Cauchy(Loss):
-    """Grows like the logarithm: the influence of an outlier falls off slowly."""
+    """Grows like the logarithm: the influence of an outlier falls off slowly.
+
+    Examples
+    --------
+    >>> import photalign as pa
+    >>> rho, weight = pa.Cauchy(tuning=1.0)([0.0, 1.0, 99.0])
+    >>> weight
+    array([1.  , 0.5 , 0.01])
+    """
 
     tuning: float = 2.3849
 
@@ -115,7 +138,15 @@ class Cauchy(Loss):
 
 @dataclass(frozen=True, kw_only=True)
 class Tukey(Loss):
-    """The biweight: outliers have no influence at all (Beaton and Tukey, 1974)."""
+    """The biweight: outliers have no influence at all (Beaton and Tukey, 1974).
+
+    Examples
+    --------
+    >>> import photalign as pa
+    >>> rho, weight = pa.Tukey(tuning=2.0)([0.0, 2.0, 5.0])
+    >>> weight
+    array([1.  , 0.25, 0.  ])
+    """
 
     tuning: float = 4.6851
 
@@ -125,7 +156,15 @@ class Tukey(Loss):
 
 @dataclass(frozen=True, kw_only=True)
 class GemanMcClure(Loss):
-    """Saturates smoothly at the squared threshold (Geman and McClure, 1987)."""
+    """Saturates smoothly at the squared threshold (Geman and McClure, 1987).
+
+    Examples
+    --------
+    >>> import photalign as pa
+    >>> rho, weight = pa.GemanMcClure(tuning=1.0)([0.0, 1.0])
+    >>> rho, weight
+    (array([0. , 0.5]), array([1.  , 0.25]))
+    """
 
     tuning: float = 3.787
 

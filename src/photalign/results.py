@@ -18,7 +18,14 @@ __all__ = ["Alignment", "AlignmentError", "Status", "Step"]
 
 
 class Status(enum.Enum):
-    """How an alignment ended; the value of a member is a sentence."""
+    """How an alignment ended; the value of a member is a sentence.
+
+    Examples
+    --------
+    >>> import photalign as pa
+    >>> pa.Status.CONVERGED.value
+    'The steps became smaller than the tolerance.'
+    """
 
     CONVERGED = "The steps became smaller than the tolerance."
     STEP_LIMIT = (
@@ -62,6 +69,17 @@ class AlignmentError(RuntimeError):
     ----------
     result : Alignment
         The alignment that failed.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import photalign as pa
+    >>> flat = np.zeros((32, 32))
+    >>> try:
+    ...     pa.align(flat, flat).raise_if_failed()
+    ... except pa.AlignmentError as error:
+    ...     error.result.status.name
+    'TOO_LITTLE_TEXTURE'
     """
 
     def __init__(self, result: Alignment) -> None:
@@ -92,6 +110,16 @@ class Step:
         Whether the step was taken.
     scale : float
         Scale of the loss, in grey levels; 0 for the squared loss.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import photalign as pa
+    >>> y, x = np.mgrid[0:80, 0:100]
+    >>> image = 100 + 50 * np.sin(0.2 * x) * np.cos(0.15 * y)
+    >>> last = pa.align(image, np.roll(image, 1, 1), "translation").trace[-1]
+    >>> last.level, last.accepted, last.motion < 1e-3
+    (0, True, True)
     """
 
     level: int
@@ -147,6 +175,16 @@ class Alignment:
         The images as they were given.
     reference_mask, moving_mask : ndarray or None
         The masks as they were given.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import photalign as pa
+    >>> y, x = np.mgrid[0:80, 0:100]
+    >>> image = 100 + 50 * np.sin(0.2 * x) * np.cos(0.15 * y)
+    >>> found = pa.align(image, np.roll(image, 1, 1), "translation")
+    >>> found.ok, found.status.name, found.warp.params[0].round(3)
+    (True, 'CONVERGED', np.float64(1.0))
     """
 
     warp: Warp

@@ -40,7 +40,14 @@ class Solver:
 
 @dataclass(frozen=True, kw_only=True)
 class GaussNewton(Solver):
-    """Full steps, halved as long as they raise the cost."""
+    """Full steps, halved as long as they raise the cost.
+
+    Examples
+    --------
+    >>> import photalign as pa
+    >>> pa.GaussNewton(max_steps=20)
+    GaussNewton(max_steps=20, step_tol=0.001)
+    """
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,6 +66,12 @@ class LevenbergMarquardt(Solver):
     ------
     ValueError
         If a parameter is not positive and finite.
+
+    Examples
+    --------
+    >>> import photalign as pa
+    >>> pa.LevenbergMarquardt(step_tol=1e-4).damping
+    0.0001
     """
 
     damping: float = 1e-4

@@ -54,6 +54,15 @@ class Warp(ABC):
     ValueError
         If `matrix` has another shape, is not finite, is singular, has
         ``m[2, 2] == 0``, or is not of this model.
+
+    Examples
+    --------
+    >>> from photalign import Affine, Translation, Warp
+    >>> there = Affine([[2, 0, 10], [0, 1, 20]])
+    >>> isinstance(there @ Translation.identity(), Warp)
+    True
+    >>> there.inverse()(there([[3, 4]]))
+    array([[3., 4.]])
     """
 
     __slots__ = ("_matrix",)
