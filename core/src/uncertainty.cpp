@@ -45,8 +45,8 @@ Review review(LevelProblem& problem, const State& state, const State* previous) 
   return found;
 }
 
-double Review::correlation(const State& state) const {
-  double cov = 0, var_m = 0, var_reference = 0;
+Review::Contrast Review::contrast(const State& state) const {
+  Contrast sum;
   for (std::size_t c = 0; c < channels.size(); ++c) {
     const ReviewSums& s = channels[c];
     if (!(s.one > 0)) continue;
@@ -55,11 +55,16 @@ double Review::correlation(const State& state) const {
     const double rr = s.rr - s.r * s.r / s.one;
     const double g = state.gain[c];
     // reference = g m + b - r
-    cov += g * mm - mr;
-    var_m += mm;
-    var_reference += g * g * mm - 2 * g * mr + rr;
+    sum.product += g * mm - mr;
+    sum.moving += mm;
+    sum.reference += g * g * mm - 2 * g * mr + rr;
   }
-  const double r = cov / std::sqrt(var_m * var_reference);
+  return sum;
+}
+
+double Review::correlation(const State& state) const {
+  const Contrast sum = contrast(state);
+  const double r = sum.product / std::sqrt(sum.moving * sum.reference);
   return std::isfinite(r) ? std::clamp(r, -1.0, 1.0) : 0;
 }
 

@@ -76,7 +76,8 @@ def align(
         Kernel of the finest level: "auto", "linear", "catmull_rom", "bspline3",
         "bspline3_direct", "bspline5" or "bspline5_direct". "auto" is
         "bspline3_direct", followed by "bspline5_direct", which has less bias, where
-        the corners are certain to 0.005 px. The coarse levels are always linear.
+        the corners are certain to 0.005 px or the residuals exceed 0.3 of the
+        reference's standard deviation. The coarse levels are always linear.
     loss : str or Loss
         "squared", "huber", "cauchy", "tukey", "geman_mcclure", or "robust" for
         occlusions.

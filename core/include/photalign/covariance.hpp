@@ -24,9 +24,19 @@ struct Review {
   double rms() const { return std::sqrt(total.rr / total.one); }
   // Zero-mean normalized, channels pooled after their means are gone.
   double correlation(const State& state) const;
+  double deviation_of_reference(const State& state) const {
+    return std::sqrt(contrast(state).reference / total.one);
+  }
   Correlation residual_correlation() const;
   // Correlated residuals that count as one.
   double samples_per_degree() const;
+
+ private:
+  // Sums of squares and products about the channels' means.
+  struct Contrast {
+    double product = 0, moving = 0, reference = 0;
+  };
+  Contrast contrast(const State& state) const;
 };
 
 Review review(LevelProblem& problem, const State& state, const State* previous = nullptr);
