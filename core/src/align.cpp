@@ -21,8 +21,12 @@ constexpr double much_noise = 0.3;
 constexpr double least_gain = 0.02;
 // A start no more tolerances than this away from the result differs from it by rounding.
 constexpr double rounding_steps = 10;
-// Motions of fewer standard deviations are within the noise.
+// Motions of fewer standard deviations are within the noise, as long as these are below a pixel or
+// so.
 constexpr double few_deviations = 3;
+constexpr double certain = 0.5;
+// A warp with a larger standard deviation at a corner, in pixels, is not determined.
+constexpr double uncertain = 5;
 // Correlations this many standard deviations from 0 are no accident.
 constexpr double significant = 6;
 
@@ -141,8 +145,8 @@ class Alignment {
         ending.scale = residual_scale(problem, state);
     }
     problem.set_threshold(options_.tuning * ending.scale);
-    const Review last = review(problem, state, &first);
-    const double gained = 1 - last.total.both_rho / last.total.both_rho_previous;
+    const Review last = review(problem, state);
+    const double gained = least_descent(problem, state, last, first);
     if (gained < -1e-6) {
       ending.stalled = problem.motion(first.warp, state.warp);
       if (ending.status == Status::converged && ending.stalled > rounding_steps * options_.step_tol)
@@ -156,6 +160,24 @@ class Alignment {
     if (result.status == Status::converged || !doubtful) return result;
     ending.status = result.status;
     return described(problem, first, ending, kernel, review(problem, first));
+  }
+
+  // By which share the loss fell from `first` to `state`, over the pixels valid for both, at least.
+  // Most starts are so much worse that a few rows show it: losses are not negative, so that the sum
+  // over these rows bounds the start's from below, and the sum over all that of the result from
+  // above.
+  static double least_descent(LevelProblem& problem, const State& state, const Review& last,
+                              const State& first) {
+    const std::int64_t rows = problem.pass().rows_of_tiles();
+    double now = 0, before = 0;
+    for (std::int64_t row = 0, count = 1; row < rows; row += count, count *= 2) {
+      const ReviewSums sums = compare_rows(problem, state, first, row, std::min(count, rows - row));
+      now += sums.both_rho;
+      before += sums.both_rho_previous;
+      const double bound = 1 - last.total.rho / before;
+      if (bound > least_gain) return bound;
+    }
+    return before > 0 ? 1 - now / before : 0;
   }
 
   AlignResult described(LevelProblem& problem, const State& state, const Ending& ending,
@@ -239,11 +261,12 @@ class Alignment {
     if (!std::isfinite(result.cost)) return Status::nonfinite;
     // Under noise the loss is least near, not at, the point where the steps vanish. Within what the
     // images can tell, either is the result.
-    const bool within_noise = ending.status == Status::no_descent &&
-                              ending.stalled < few_deviations * largest_corner_std(result);
+    const double deviation = largest_corner_std(result);
+    const bool within_noise = ending.status == Status::no_descent && deviation < certain &&
+                              ending.stalled < few_deviations * deviation;
     if (ending.status != Status::converged && !within_noise) return ending.status;
     if (result.overlap < options_.min_overlap) return Status::too_little_overlap;
-    if (!std::isfinite(largest_corner_std(result))) return Status::too_little_texture;
+    if (!(deviation < uncertain)) return Status::too_little_texture;
     // Student's t of a correlation, with as many samples as there are uncorrelated residuals.
     const double r = result.correlation;
     const double degrees = last.total.pixels / last.samples_per_degree();

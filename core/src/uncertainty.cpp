@@ -32,10 +32,10 @@ std::vector<double> sandwich(const Matrix& a, const Matrix& b, std::size_t param
 
 }  // namespace
 
-Review review(LevelProblem& problem, const State& state, const State* previous) {
+Review review(LevelProblem& problem, const State& state) {
   const auto channels = static_cast<std::size_t>(problem.pass().reference.channels);
   const std::vector<ReviewSums> of_rows = problem.per_row<ReviewSums>(
-      state, previous, problem.pass().rows_of_tiles(), channels, variant().covariance->review);
+      state, nullptr, problem.pass().rows_of_tiles(), channels, variant().covariance->review);
   Review found;
   found.channels.resize(channels);
   for (std::size_t i = 0; i < of_rows.size(); ++i) {
@@ -43,6 +43,19 @@ Review review(LevelProblem& problem, const State& state, const State* previous) 
     add_fields(of_rows[i], found.total);
   }
   return found;
+}
+
+ReviewSums compare_rows(LevelProblem& problem, const State& state, const State& previous,
+                        std::int64_t first, std::int64_t count) {
+  const auto channels = static_cast<std::size_t>(problem.pass().reference.channels);
+  const std::vector<ReviewSums> of_rows = problem.per_row<ReviewSums>(
+      state, &previous, count, channels,
+      [&](const TilePass& pass, std::int64_t row, float* memory, ReviewSums* out) {
+        variant().covariance->review(pass, first + row, memory, out);
+      });
+  ReviewSums total;
+  for (const ReviewSums& sums : of_rows) add_fields(sums, total);
+  return total;
 }
 
 Review::Contrast Review::contrast(const State& state) const {

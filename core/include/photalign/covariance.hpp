@@ -39,7 +39,11 @@ struct Review {
   Contrast contrast(const State& state) const;
 };
 
-Review review(LevelProblem& problem, const State& state, const State* previous = nullptr);
+Review review(LevelProblem& problem, const State& state);
+
+// The losses of two estimates over the pixels valid for both, in some rows of tiles.
+ReviewSums compare_rows(LevelProblem& problem, const State& state, const State& previous,
+                        std::int64_t first, std::int64_t count);
 
 // Of the increments of the warp, parameters x parameters; NaN if it cannot be had.
 std::vector<double> estimate_covariance(LevelProblem& problem, const State& state,
