@@ -37,7 +37,7 @@ struct Linear {
   static constexpr int before = 0;
 
   template <class T>
-  static void weights(T t, T* w, T* d) {
+  static constexpr void weights(T t, T* w, T* d) {
     w[0] = 1 - t;
     w[1] = t;
     d[0] = T{} - 1;
@@ -50,7 +50,7 @@ struct CatmullRom {
   static constexpr int before = 1;
 
   template <class T>
-  static void weights(T t, T* w, T* d) {
+  static constexpr void weights(T t, T* w, T* d) {
     constexpr Scalar<T> half = 0.5f;
     const T t2 = t * t;
     w[0] = ((2 - t) * t - 1) * t * half;
@@ -72,7 +72,7 @@ struct BSpline3 {
   static constexpr int degree = 3;
 
   template <class T>
-  static void weights(T t, T* w, T* d) {
+  static constexpr void weights(T t, T* w, T* d) {
     constexpr Scalar<T> sixth = Scalar<T>(1) / 6;
     constexpr Scalar<T> half = 0.5f;
     const T s = 1 - t;
@@ -95,7 +95,7 @@ struct BSpline5 {
   static constexpr int degree = 5;
 
   template <class T>
-  static void weights(T t, T* w, T* d) {
+  static constexpr void weights(T t, T* w, T* d) {
     const T s = 1 - t;
     outer(s, w[0], d[0]);
     middle(t, w[1], d[1]);
@@ -111,7 +111,7 @@ struct BSpline5 {
  private:
   // The pieces of the quintic: the pixel is at distance t, 1 + t, or 3 - t.
   template <class T>
-  static void inner(T t, T& w, T& d) {
+  static constexpr void inner(T t, T& w, T& d) {
     using S = Scalar<T>;
     const T t2 = t * t;
     w = ((S(1) / 4 - t * (S(1) / 12)) * t2 - S(1) / 2) * t2 + S(11) / 20;
@@ -119,7 +119,7 @@ struct BSpline5 {
   }
 
   template <class T>
-  static void middle(T t, T& w, T& d) {
+  static constexpr void middle(T t, T& w, T& d) {
     using S = Scalar<T>;
     w = ((((t * (S(1) / 24) - S(1) / 6) * t + S(1) / 6) * t + S(1) / 6) * t - S(5) / 12) * t +
         S(13) / 60;
@@ -127,7 +127,7 @@ struct BSpline5 {
   }
 
   template <class T>
-  static void outer(T t, T& w, T& d) {
+  static constexpr void outer(T t, T& w, T& d) {
     const T t2 = t * t;
     const T t4 = t2 * t2;
     w = t4 * t * (Scalar<T>(1) / 120);

@@ -16,11 +16,11 @@ PHOTALIGN_ISA_BEGIN
 template <class K>
 struct Stencil {
   static constexpr int radius = K::before;
-  float value[2 * radius + 1];
-  float gradient[2 * radius + 1];
+  float value[2 * radius + 1] = {};
+  float gradient[2 * radius + 1] = {};
 
-  Stencil() {
-    float w[K::taps], d[K::taps];
+  constexpr Stencil() {
+    float w[K::taps] = {}, d[K::taps] = {};
     K::weights(0.0f, w, d);
     for (int i = 0; i <= 2 * radius; ++i) {
       value[i] = w[i];
@@ -48,7 +48,9 @@ constexpr int stencil_radius(bool with_gradient) {
 template <class K, bool Gradient>
 void reference_row(const Patch& patch, std::int64_t x, std::int64_t y, int count, float* room,
                    float* value, float* gx, float* gy) {
-  const Stencil<K> stencil;
+  // Known to the compiler. Taps of the value that are 0 count all the same: 0 times NaN is NaN, and
+  // a pixel whose gradient is invalid must be so itself.
+  constexpr Stencil<K> stencil{};
   constexpr int radius = stencil_radius<K>(Gradient);
   const float* center = patch.data + (y - patch.rect.y) * patch.stride + (x - patch.rect.x);
   if constexpr (radius == 0) {
@@ -60,22 +62,24 @@ void reference_row(const Patch& patch, std::int64_t x, std::int64_t y, int count
   float* slope = room + tile_width + 16;
   for (int i = 0; i < count + 2 * radius; i += lanes) {
     Float s{}, d{};
+#pragma GCC unroll 8
     for (int k = -radius; k <= radius; ++k) {
       const Float p = load(center + k * patch.stride + i - radius);
       s += p * stencil.value[k + radius];
-      if constexpr (Gradient) d += p * stencil.gradient[k + radius];
+      if (Gradient && stencil.gradient[k + radius] != 0) d += p * stencil.gradient[k + radius];
     }
     store(smooth + i, s);
     if constexpr (Gradient) store(slope + i, d);
   }
   for (int i = 0; i < count; i += lanes) {
     Float v{}, dx{}, dy{};
+#pragma GCC unroll 8
     for (int k = 0; k <= 2 * radius; ++k) {
       const Float s = load(smooth + i + k);
       v += s * stencil.value[k];
       if constexpr (Gradient) {
-        dx += s * stencil.gradient[k];
-        dy += load(slope + i + k) * stencil.value[k];
+        if (stencil.gradient[k] != 0) dx += s * stencil.gradient[k];
+        if (stencil.value[k] != 0) dy += load(slope + i + k) * stencil.value[k];
       }
     }
     store(value + i, v);
