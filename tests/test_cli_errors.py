@@ -48,6 +48,7 @@ def assert_misuse(folder: Folder, words: tuple[str, ...], *expected: str) -> Non
         ((*PAIR, "--levels", "1.5"), ("expected a whole number, got '1.5'",)),
         ((*PAIR, "--threads", "0"), ("threads: expected", "got 0")),
         ((*PAIR, "--levels", "-1"), ("levels: expected", "got -1")),
+        ((*PAIR, "--report", "report.txt"), ("report: expected", ".html")),
         (("demo", "now"), ("now",)),
     ],
 )

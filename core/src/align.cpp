@@ -27,6 +27,7 @@ constexpr double few_deviations = 3;
 constexpr double certain = 0.5;
 // A warp with a larger standard deviation at a corner, in pixels, is not determined.
 constexpr double uncertain = 5;
+constexpr double alike = 0.9;  // correlation
 // Correlations this many standard deviations from 0 are no accident.
 constexpr double significant = 6;
 
@@ -264,14 +265,19 @@ class Alignment {
     const double deviation = largest_corner_std(result);
     const bool within_noise = ending.status == Status::no_descent && deviation < certain &&
                               ending.stalled < few_deviations * deviation;
-    if (ending.status != Status::converged && !within_noise) return ending.status;
+    const bool settled = ending.status == Status::converged || within_noise;
+    if (!settled && ending.status != Status::no_descent && ending.status != Status::step_limit)
+      return ending.status;
     if (result.overlap < options_.min_overlap) return Status::too_little_overlap;
-    if (!(deviation < uncertain)) return Status::too_little_texture;
     // Student's t of a correlation, with as many samples as there are uncorrelated residuals.
     const double r = result.correlation;
     const double degrees = last.total.pixels / last.samples_per_degree();
-    if (!(r > 0 && r * r * degrees > significant * significant * (1 - r * r)))
-      return Status::no_match;
+    const bool matched = r > 0 && r * r * degrees > significant * significant * (1 - r * r);
+    if (!matched) return Status::no_match;
+    if (!settled) return ending.status;
+    // Images that agree, and yet leave the warp open, lack texture; others do not agree where they
+    // have some.
+    if (!(deviation < uncertain)) return r > alike ? Status::too_little_texture : Status::no_match;
     return Status::converged;
   }
 

@@ -52,6 +52,8 @@ def align(
     inputs = (reference, moving, init, reference_mask, moving_mask)
     outputs = (output, report, None if json_file == _STDOUT else json_file)
     check_outputs(filter(None, outputs), filter(None, inputs))
+    if report and report.suffix.lower() not in (".html", ".htm"):
+        raise Misuse(f"report: expected a name that ends in .html, got {report}")
     with progress_bar(quiet=quiet) as show:
         fixed, shifted = read_image(reference), read_image(moving)
         if output:
