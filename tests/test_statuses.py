@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import skimage.data
 
 import photalign as pa
 from oracles import pixel_centers
@@ -197,3 +198,12 @@ def test_pixels_that_are_no_numbers_are_left_out(value, textured, rng):
     found = pa.align(reference, moving)
     assert found.ok
     assert corner_error(found.warp, SHIFT, SHAPE) < 0.02
+
+
+def test_two_scenes_are_no_lack_of_texture():
+    """What leaves the warp open is that they do not agree, not that they are flat."""
+    camera, coins = skimage.data.camera()[:256, :256], skimage.data.coins()[:256, :256]
+    for kind in ("translation", "euclidean", "affine"):
+        found = pa.align(camera, coins, kind)
+        assert not found.ok
+        assert found.status is not Status.TOO_LITTLE_TEXTURE
