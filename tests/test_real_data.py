@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import skimage.data
 from PIL import Image
 
 import photalign as pa
@@ -200,3 +201,21 @@ def test_stars_over_fixed_pattern_noise(model):
     found = pa.align(*frames, "translation", init=shift(-24, 4), brightness=model)
     assert found.ok
     assert corner_error(found.warp, shift(-24.6, 3.8), frames[0].shape) < 1
+
+
+@pytest.mark.parametrize(
+    ("angle_deg", "shift"),
+    [(0.0, (50.0, 0.0)), (0.0, (0.0, -50.0)), (10.0, (20.0, 0.0))],
+)
+def test_capture_range_that_the_readme_states(angle_deg, shift):
+    """A tenth of a photograph's side, or a turn of ten degrees, needs no start."""
+    image = skimage.data.camera()
+    cosine, sine = np.cos(np.radians(angle_deg)), np.sin(np.radians(angle_deg))
+    truth = pa.Euclidean([[cosine, -sine, shift[0]], [sine, cosine, shift[1]]])
+    moving = pa.resample(image, truth.inverse())
+    mask = pa.resample(np.ones(image.shape, bool), truth.inverse())
+    found = pa.align(image, moving, "euclidean", moving_mask=mask)
+    assert found.ok
+    assert (
+        np.abs(found.warp.corners(image.shape) - truth.corners(image.shape)).max() < 0.1
+    )
