@@ -142,6 +142,7 @@ def test_options_reach_align(folder: Folder, monkeypatch: pytest.MonkeyPatch) ->
     words = (
         *("--warp", "euclidean", "--loss", "huber", "--brightness", "gain_bias"),
         *("--method", "forward", "--kernel", "linear", "--levels", "2"),
+        *("--max-steps", "7"),
         *("--reference-mask", "mask.png", "--moving-mask", "weights.npy"),
         *("--threads", "1"),
     )
@@ -155,6 +156,7 @@ def test_options_reach_align(folder: Folder, monkeypatch: pytest.MonkeyPatch) ->
         "brightness": "gain_bias",
         "method": "forward",
         "kernel": "linear",
+        "solver": photalign.LevenbergMarquardt(max_steps=7),
         "pyramid": photalign.Pyramid(levels=2),
         "threads": 1,
     }

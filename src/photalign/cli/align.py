@@ -31,6 +31,7 @@ def align(
     method: options.Method = "auto",
     kernel: options.Kernel = "auto",
     levels: options.Levels = None,
+    max_steps: options.MaxSteps = None,
     init: options.Init = None,
     reference_mask: options.ReferenceMask = None,
     moving_mask: options.MovingMask = None,
@@ -69,6 +70,11 @@ def align(
                 kernel=kernel,
                 loss=loss,
                 brightness=brightness,
+                solver=(
+                    None
+                    if max_steps is None
+                    else photalign.LevenbergMarquardt(max_steps=max_steps)
+                ),
                 pyramid=None if levels is None else photalign.Pyramid(levels=levels),
                 reference_mask=read_mask(reference_mask) if reference_mask else None,
                 moving_mask=read_mask(moving_mask) if moving_mask else None,

@@ -75,6 +75,17 @@ Levels = Annotated[
     ),
 ]
 
+MaxSteps = Annotated[
+    int | None,
+    typer.Option(
+        "--max-steps",
+        metavar="N",
+        parser=_whole_number,
+        help="Most steps on each level. By default 50.",
+        rich_help_panel=_MODEL,
+    ),
+]
+
 Init = Annotated[
     Path | None,
     typer.Option(
