@@ -6,6 +6,8 @@
 #include <chrono>
 #include <functional>
 
+#include "photalign/parallel.hpp"
+
 namespace photalign {
 
 // Asks Python for pending signals at most every 20 ms; true if a handler raised. The exception is
@@ -18,6 +20,17 @@ inline std::function<bool()> interrupt_callback() {
     nanobind::gil_scoped_acquire gil;
     return PyErr_CheckSignals() != 0;
   };
+}
+
+// Calls body(execution) without the GIL; Ctrl-C becomes KeyboardInterrupt.
+template <class Body>
+void run_interruptibly(int threads, const Body& body) {
+  try {
+    const nanobind::gil_scoped_release release;
+    body(Execution{threads, interrupt_callback()});
+  } catch (const Interrupted&) {
+    throw nanobind::python_error();
+  }
 }
 
 }  // namespace photalign

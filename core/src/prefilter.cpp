@@ -1,23 +1,34 @@
+#include "photalign/prefilter.hpp"
+
 #include <algorithm>
 #include <atomic>
 #include <cmath>
+#include <cstdint>
 #include <limits>
+#include <memory>
 #include <vector>
 
-#include "photalign/sampler.hpp"
+#include "photalign/filtering_functions.hpp"
 #include "photalign/variants.hpp"
 
 namespace photalign {
 namespace {
 
-// The poles are the roots inside the unit circle of 1 + 4z + z^2 and of
+// The poles are the roots inside the unit circle of 1 + 6z + z^2, 1 + 4z + z^2 and
 // 1 + 26z + 66z^2 + 26z^3 + z^4; the gains make the filter keep a constant.
-SplineFilter spline_filter(int degree) {
-  if (degree == 3) return {{-0.26794919243112270647}, 1, 6};
-  return {{-0.43057534709997379185, -0.043096288203264653823}, 2, 120};
+SplineFilter spline_filter(int degree, Boundary boundary) {
+  if (degree == 2)
+    return {.poles = {-0.17157287525380990240}, .count = 1, .gain = 8, .boundary = boundary};
+  if (degree == 3)
+    return {.poles = {-0.26794919243112270647}, .count = 1, .gain = 6, .boundary = boundary};
+  return {.poles = {-0.43057534709997379185, -0.043096288203264653823},
+          .count = 2,
+          .gain = 120,
+          .boundary = boundary};
 }
 
-// The filter whose response to a pixel is the absolute value of the given one's.
+// The filter whose response to a pixel is the absolute value of the given one's. Where responses of
+// different sign meet again behind the boundary, it is the sum of their absolute values.
 SplineFilter absolute(SplineFilter filter) {
   for (int p = 0; p < filter.count; ++p) {
     filter.poles[p] = -filter.poles[p];
@@ -26,56 +37,63 @@ SplineFilter absolute(SplineFilter filter) {
   return filter;
 }
 
-// Filters the rows, then the columns.
-void filter_image(const FloatImage& image, const SplineFilter& filter, const Execution& execution) {
-  const auto filter_lines = variant().sampling->filter_lines;
-  const std::int64_t row_size = image.width * image.channels;
-  const auto longest = static_cast<std::size_t>(std::max(image.height, image.width));
-  std::vector<std::vector<double>> scratch(static_cast<std::size_t>(execution.threads));
+std::int64_t pixel_count(const FloatImage& image) {
+  std::int64_t count = 1;
+  for (int axis = 0; axis < image.dimensions; ++axis) count *= image.shape[axis];
+  return count;
+}
 
-  const auto filter_all = [&](std::int64_t lines, LinesView view, std::int64_t planes) {
-    const std::int64_t blocks = (lines + lines_at_once - 1) / lines_at_once;
-    parallel_for(execution, blocks * planes, [&](std::int64_t i, int worker) {
+// Filters along the last axis, then along the one before, ...
+void filter_image(const FloatImage& image, const SplineFilter& filter, const Execution& execution) {
+  const auto filter_lines = variant().filtering->filter_lines;
+  const std::int64_t size = pixel_count(image) * image.channels;
+  std::vector<std::vector<double>> scratch(
+      static_cast<std::size_t>(std::max(execution.threads, 1)));
+  std::int64_t inner = image.channels;
+  for (int axis = image.dimensions - 1; axis >= 0; --axis) {
+    const std::int64_t length = image.shape[axis];
+    const std::int64_t lines = size / length;
+    const std::int64_t together = lines_at_once(lines, length);
+    const std::int64_t blocks = (lines + together - 1) / together;
+    parallel_for(execution, blocks, [&](std::int64_t block, int worker) {
       std::vector<double>& mine = scratch[static_cast<std::size_t>(worker)];
-      mine.resize(lines_at_once * longest);
-      const std::int64_t first = i / planes * lines_at_once;
-      const std::int64_t element = first * view.line_stride + i % planes;
-      LinesView some = view;
-      some.data = static_cast<std::byte*>(image.data) + element * (image.is_double ? 8 : 4);
-      some.lines = std::min<std::int64_t>(lines_at_once, lines - first);
-      filter_lines(some, filter, mine.data());
+      const auto needed = static_cast<std::size_t>(together * length) + 8;
+      if (mine.size() < needed) mine.resize(needed);
+      void* aligned = mine.data();  // to a cache line, which makes vectors fast
+      std::size_t room = mine.size() * sizeof(double);
+      std::align(64, (needed - 8) * sizeof(double), aligned, room);
+      const std::int64_t first = block * together;
+      filter_lines({.data = image.data,
+                    .is_double = image.is_double,
+                    .length = length,
+                    .inner = inner,
+                    .first = first,
+                    .count = std::min(together, lines - first)},
+                   filter, together, static_cast<double*>(aligned));
     });
-  };
-  filter_all(image.height,
-             {.is_double = image.is_double,
-              .line_stride = row_size,
-              .length = image.width,
-              .stride = image.channels},
-             image.channels);
-  filter_all(
-      row_size,
-      {.is_double = image.is_double, .line_stride = 1, .length = image.height, .stride = row_size},
-      1);
+    inner *= length;
+  }
 }
 
 // Items, each of `size` elements, that are not known become a line between the nearest that are.
+// Returns whether any is known.
 template <class T>
-void fill_gaps(T* items, std::int64_t size, const std::vector<bool>& is_known) {
-  const std::size_t count = is_known.size();
-  for (std::size_t end = 0; end < count; ++end) {
-    const std::size_t begin = end;
+bool fill_gaps(T* items, std::int64_t size, const std::uint8_t* is_known, std::int64_t count) {
+  for (std::int64_t end = 0; end < count; ++end) {
+    const std::int64_t begin = end;
     while (end < count && !is_known[end]) ++end;
-    if (begin == 0 && end == count) return;  // nothing is known
-    const std::size_t before = begin > 0 ? begin - 1 : end;
-    const std::size_t after = end < count ? end : before;
-    const T* a = items + static_cast<std::int64_t>(before) * size;
-    const T* b = items + static_cast<std::int64_t>(after) * size;
-    for (std::size_t k = begin; k < end; ++k) {
+    if (begin == 0 && end == count) return false;
+    const std::int64_t before = begin > 0 ? begin - 1 : end;
+    const std::int64_t after = end < count ? end : before;
+    const T* a = items + before * size;
+    const T* b = items + after * size;
+    for (std::int64_t k = begin; k < end; ++k) {
       const T t = after > before ? static_cast<T>(k - before) / static_cast<T>(after - before) : 0;
-      T* item = items + static_cast<std::int64_t>(k) * size;
+      T* item = items + k * size;
       for (std::int64_t e = 0; e < size; ++e) item[e] = (1 - t) * a[e] + t * b[e];
     }
   }
+  return true;
 }
 
 // An image of floats with what is done to it before and after the filter when some pixels are
@@ -83,78 +101,108 @@ void fill_gaps(T* items, std::int64_t size, const std::vector<bool>& is_known) {
 template <class T>
 class Pixels {
  public:
-  explicit Pixels(const FloatImage& image)
-      : data_(static_cast<T*>(image.data)),
-        height_(static_cast<std::size_t>(image.height)),
-        width_(static_cast<std::size_t>(image.width)),
-        channels_(image.channels) {}
+  Pixels(const FloatImage& image, const Execution& execution)
+      : image_(image),
+        execution_(execution),
+        data_(static_cast<T*>(image.data)),
+        count_(pixel_count(image)) {}
 
-  bool all_finite(const Execution& execution) const {
+  bool all_finite() const {
     std::atomic<bool> all = true;
-    parallel_for(execution, static_cast<std::int64_t>(height_), [&](std::int64_t y, int) {
-      const T* row = this->row(static_cast<std::size_t>(y));
+    in_pieces(count_ * image_.channels, [&](std::int64_t begin, std::int64_t end) {
       int any = 0;
-      for (std::int64_t k = 0; k < row_size(); ++k) any |= row[k] * 0 != 0;
+      for (std::int64_t k = begin; k < end; ++k) any |= data_[k] * 0 != 0;
       if (any) all = false;
     });
     return all;
   }
 
-  // Fills pixels that are not finite; the result is 1 where they were and 0 elsewhere.
+  // Fills pixels that are not finite; the result is 1 where they were and 0 elsewhere. What no line
+  // along the last axis can fill is filled between such lines, then between planes.
   std::vector<T> fill() {
-    std::vector<T> invalid(height_ * width_);
-    std::vector<bool> is_known(width_), row_is_known(height_);
-    for (std::size_t y = 0; y < height_; ++y) {
-      for (std::size_t x = 0; x < width_; ++x) {
-        const T* pixel = row(y) + static_cast<std::int64_t>(x) * channels_;
-        is_known[x] = std::all_of(pixel, pixel + channels_, [](T v) { return std::isfinite(v); });
-        if (is_known[x]) row_is_known[y] = true;
-        invalid[y * width_ + x] = is_known[x] ? 0 : 1;
+    std::vector<T> invalid(static_cast<std::size_t>(count_));
+    std::vector<std::uint8_t> is_known(static_cast<std::size_t>(count_));
+    in_pieces(count_, [&](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t k = begin; k < end; ++k) {
+        const bool known =
+            std::all_of(pixel(k), pixel(k + 1), [](T v) { return std::isfinite(v); });
+        is_known[static_cast<std::size_t>(k)] = known;
+        invalid[static_cast<std::size_t>(k)] = known ? 0 : 1;
       }
-      fill_gaps(row(y), channels_, is_known);
+    });
+    std::int64_t items = count_, size = image_.channels;
+    for (int axis = image_.dimensions - 1; axis >= 0; --axis) {
+      const std::int64_t length = image_.shape[axis];
+      items /= length;
+      std::vector<std::uint8_t> line_is_known(static_cast<std::size_t>(items));
+      parallel_for(execution_, items, [&](std::int64_t line, int) {
+        line_is_known[static_cast<std::size_t>(line)] =
+            fill_gaps(data_ + line * length * size, size, is_known.data() + line * length, length);
+      });
+      is_known = std::move(line_is_known);
+      size *= length;
     }
-    fill_gaps(data_, row_size(), row_is_known);
     return invalid;
   }
 
   void invalidate(const std::vector<T>& weight_of_invalid) {
-    T* pixel = data_;
-    for (const T weight : weight_of_invalid) {
-      if (weight > T(1e-3)) std::fill_n(pixel, channels_, std::numeric_limits<T>::quiet_NaN());
-      pixel += channels_;
-    }
+    in_pieces(count_, [&](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t k = begin; k < end; ++k)
+        if (weight_of_invalid[static_cast<std::size_t>(k)] > T(1e-3))
+          std::fill_n(pixel(k), image_.channels, std::numeric_limits<T>::quiet_NaN());
+    });
   }
 
  private:
-  std::int64_t row_size() const { return static_cast<std::int64_t>(width_) * channels_; }
-  T* row(std::size_t y) const { return data_ + static_cast<std::int64_t>(y) * row_size(); }
+  T* pixel(std::int64_t k) const { return data_ + k * image_.channels; }
 
+  // Calls body(begin, end) for pieces of [0, count).
+  template <class Body>
+  void in_pieces(std::int64_t count, const Body& body) const {
+    constexpr std::int64_t piece = 65536;
+    parallel_for(execution_, (count + piece - 1) / piece,
+                 [&](std::int64_t i, int) { body(i * piece, std::min((i + 1) * piece, count)); });
+  }
+
+  FloatImage image_;
+  const Execution& execution_;
   T* data_;
-  std::size_t height_, width_;
-  std::int64_t channels_;
+  std::int64_t count_;
 };
 
 template <class T>
 void prefilter(const FloatImage& image, const SplineFilter& filter, const Execution& execution) {
-  Pixels<T> pixels(image);
-  if (pixels.all_finite(execution)) return filter_image(image, filter, execution);
+  Pixels<T> pixels(image, execution);
+  if (pixels.all_finite()) return filter_image(image, filter, execution);
   std::vector<T> invalid = pixels.fill();
   filter_image(image, filter, execution);
-  filter_image({invalid.data(), image.is_double, image.height, image.width, 1}, absolute(filter),
-               execution);
+  FloatImage weight = image;
+  weight.data = invalid.data();
+  weight.channels = 1;
+  filter_image(weight, absolute(filter), execution);
   pixels.invalidate(invalid);
 }
 
 }  // namespace
 
-void prefilter(const FloatImage& image, int degree, const Execution& execution) {
-  const SplineFilter filter = spline_filter(degree);
+void prefilter(const FloatImage& image, int degree, Boundary boundary, const Execution& execution) {
+  if (pixel_count(image) * image.channels == 0) return;
+  const SplineFilter filter = spline_filter(degree, boundary);
   if (image.is_double) return prefilter<double>(image, filter, execution);
   return prefilter<float>(image, filter, execution);
 }
 
+void prefilter_adjoint(const FloatImage& image, int degree, Boundary boundary,
+                       const Execution& execution) {
+  if (pixel_count(image) * image.channels == 0) return;
+  SplineFilter filter = spline_filter(degree, boundary);
+  filter.is_transposed = true;
+  filter_image(image, filter, execution);
+}
+
 int prefilter_padding(int degree) {
-  return static_cast<int>(std::ceil(std::log(1e-17) / std::log(-spline_filter(degree).poles[0])));
+  const double pole = -spline_filter(degree, Boundary::mirror).poles[0];
+  return static_cast<int>(std::ceil(std::log(1e-17) / std::log(pole)));
 }
 
 }  // namespace photalign
