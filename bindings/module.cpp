@@ -9,6 +9,7 @@ namespace nb = nanobind;
 
 namespace photalign {
 
+void bind_prefilter(nb::module_& m);
 void bind_sampling(nb::module_& m);
 void bind_alignment(nb::module_& m);
 
@@ -16,6 +17,7 @@ void bind_alignment(nb::module_& m);
 
 NB_MODULE(_core, m) {
   m.doc() = "The compiled core of photalign; its functions expect arguments that were checked.";
+  photalign::bind_prefilter(m);
   photalign::bind_sampling(m);
   photalign::bind_alignment(m);
   m.def("variant", [] { return photalign::variant().name; }, "The instruction set in use.");

@@ -1,8 +1,10 @@
-// Samplers: points, resampled images, prefiltered images.
+// Samplers: points, scenes, resampled images.
 #include <nanobind/stl/optional.h>
+#include <nanobind/stl/vector.h>
 
 #include <cstring>
 #include <optional>
+#include <vector>
 
 #include "arrays.hpp"
 #include "interrupt.hpp"
@@ -11,102 +13,235 @@
 namespace photalign {
 namespace {
 
-using Points = nb::ndarray<const double, nb::ndim<2>, nb::device::cpu>;
+using Points = nb::ndarray<nb::ro, nb::ndim<2>, nb::device::cpu>;
 using Matrix = nb::ndarray<const double, nb::shape<3, 3>, nb::c_contig, nb::device::cpu>;
+using Coordinates = nb::ndarray<const double, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
 using Output = nb::ndarray<nb::c_contig, nb::device::cpu>;
+using Input = nb::ndarray<nb::ro, nb::c_contig, nb::device::cpu>;
+using Doubles = nb::ndarray<double, nb::c_contig, nb::device::cpu>;
+using ReadDoubles = nb::ndarray<const double, nb::c_contig, nb::device::cpu>;
 using Flags = nb::ndarray<std::uint8_t, nb::c_contig, nb::device::cpu>;
+using Sizes = std::vector<std::int64_t>;
+using Numbers = std::vector<double>;
 
-// Runs body(execution) without the GIL; Ctrl-C becomes KeyboardInterrupt.
-template <class Body>
-void run(int threads, const Body& body) {
-  try {
-    const nb::gil_scoped_release release;
-    body(Execution{threads, interrupt_callback()});
-  } catch (const Interrupted&) {
-    throw nb::python_error();
-  }
+void expect(bool condition) {
+  if (!condition) throw std::invalid_argument("expected arrays that fit the sampler");
 }
 
-// A view of an image and the array that it looks at.
-struct Sampler {
-  AnyArray array;
-  SamplerView view;
-
-  // `image` may be larger than the image sampled, by `pad` pixels on each side. The enumerations
-  // are given by their order.
-  Sampler(AnyArray image, int kernel, int boundary, int domain, std::int64_t pad, double cval,
-          double fill)
-      : array(std::move(image)) {
-    view.image = image_view(array);
-    view.image.data += pad * (view.image.row_stride + view.image.column_stride);
-    view.image.height -= 2 * pad;
-    view.image.width -= 2 * pad;
-    view.pad = pad;
-    view.kernel = static_cast<Kernel>(kernel);
-    view.boundary = static_cast<Boundary>(boundary);
-    view.domain = static_cast<Domain>(domain);
-    view.cval = cval;
-    view.fill = fill;
+// A view of an image and the object that keeps its memory.
+class Sampler {
+ public:
+  // `shape` and `strides`, in bytes, have the axes in the order of the array and then the channels;
+  // `address` is that of the first pixel. The array may be larger than the image sampled, by `pad`
+  // pixels on each side. Enumerations are given by their order, numbers for each axis in the order
+  // x, y, z.
+  Sampler(nb::object owner, std::uintptr_t address, int dtype, bool is_swapped, const Sizes& shape,
+          const Sizes& strides, int kernel, int boundary, int domain, std::int64_t pad, double cval,
+          double fill, double scale, const Numbers& origin, const Numbers& spacing,
+          bool is_reversed)
+      : owner_(std::move(owner)) {
+    const auto dimension = static_cast<int>(shape.size()) - 1;
+    expect(dimension >= 1 && dimension <= max_dimension && strides.size() == shape.size());
+    const auto axes = static_cast<std::size_t>(dimension);
+    expect(origin.size() == axes && spacing.size() == axes);
+    Lattice& image = view_.image;
+    image.data = reinterpret_cast<const std::byte*>(address);
+    image.dtype = static_cast<DType>(dtype);
+    image.is_swapped = is_swapped;
+    image.dimension = dimension;
+    image.channels = shape[axes];
+    image.channel_stride = strides[axes];
+    for (std::size_t a = 0; a < axes; ++a) {
+      image.size[a] = shape[axes - 1 - a] - 2 * pad;
+      image.stride[a] = strides[axes - 1 - a];
+      image.data += pad * image.stride[a];
+      view_.origin[a] = origin[a];
+      view_.spacing[a] = spacing[a];
+      expect(image.size[a] > 0);
+    }
+    view_.pad = pad;
+    view_.kernel = static_cast<Kernel>(kernel);
+    view_.boundary = static_cast<Boundary>(boundary);
+    view_.domain = static_cast<Domain>(domain);
+    view_.cval = cval;
+    view_.fill = fill;
+    view_.scale = scale;
+    view_.is_reversed = is_reversed;
   }
 
   void sample(const Points& points, const Output& values, const std::optional<Output>& gradients,
-              const std::optional<Flags>& valid, int threads) const {
-    const DType real = view.image.dtype == DType::f64 ? DType::f64 : DType::f32;
+              const std::optional<Output>& hessians, const std::optional<Flags>& valid,
+              int threads) const {
+    const PointsView where = points_view(points);
+    const SamplesView out =
+        samples_view(static_cast<std::size_t>(where.count), values, gradients, hessians, valid);
+    if (threads == 1 && where.count <= few_points) {
+      const nb::gil_scoped_release release;
+      return photalign::sample(view_, where, out, Execution{});
+    }
+    run_interruptibly(threads,
+                      [&](const Execution& e) { photalign::sample(view_, where, out, e); });
+  }
+
+  void sample_scene(const Matrix& matrix, std::int64_t height, std::int64_t width,
+                    const Output& values, const std::optional<Output>& gradients,
+                    const std::optional<Flags>& valid, int threads) const {
+    expect(dimension() == 2);
+    const SceneView scene = scene_view(matrix, height, width);
+    const SamplesView out =
+        samples_view(static_cast<std::size_t>(height * width), values, gradients, {}, valid);
+    run_interruptibly(threads,
+                      [&](const Execution& e) { photalign::sample_scene(view_, scene, out, e); });
+  }
+
+  // `coordinates` along x, y, z.
+  void sample_grid(const std::vector<Coordinates>& coordinates, const Output& values,
+                   const Output& gradients, const std::optional<Flags>& valid, int threads) const {
+    expect(coordinates.size() == dimension());
+    GridView grid;
+    std::size_t count = 1;
+    for (std::size_t a = 0; a < coordinates.size(); ++a) {
+      grid.coordinates[a] = coordinates[a].data();
+      grid.count[a] = static_cast<std::int64_t>(coordinates[a].size());
+      count *= coordinates[a].size();
+    }
+    const SamplesView out = samples_view(count, values, gradients, {}, valid);
+    run_interruptibly(threads,
+                      [&](const Execution& e) { photalign::sample_grid(view_, grid, out, e); });
+  }
+
+  void resample(const Matrix& matrix, const Output& image, int dtype,
+                const std::optional<Flags>& valid, int threads) const {
+    expect(dimension() == 2 && image.ndim() == 3 && image.shape(2) == channels() &&
+           (!valid || valid->size() == image.shape(0) * image.shape(1)));
+    const SceneView scene = scene_view(matrix, static_cast<std::int64_t>(image.shape(0)),
+                                       static_cast<std::int64_t>(image.shape(1)));
+    const ResampledView out{image.data(), static_cast<DType>(dtype),
+                            valid ? valid->data() : nullptr};
+    run_interruptibly(threads,
+                      [&](const Execution& e) { photalign::resample(view_, scene, out, e); });
+  }
+
+  void push_forward(const Points& points, const Input& tangents, const Output& values,
+                    const Output& changes, int threads) const {
+    const PointsView where = points_view(points);
     const std::size_t count = points.shape(0);
-    const std::size_t size = count * static_cast<std::size_t>(view.image.channels);
-    if (points.shape(1) != 2 || values.size() != size || dtype_of(values) != real ||
-        (gradients && (gradients->size() != 2 * size || dtype_of(*gradients) != real)) ||
-        (valid && valid->size() != count))
-      throw std::invalid_argument("outputs that fit points and image");
-    const PointsView where{points.data(), static_cast<std::int64_t>(count), points.stride(0),
-                           points.stride(1)};
-    const SamplesView out{values.data(), gradients ? gradients->data() : nullptr,
-                          valid ? valid->data() : nullptr};
-    run(threads, [&](const Execution& e) { photalign::sample(view, where, out, e); });
+    const std::size_t n = tangents.ndim() == 3 ? tangents.shape(0) : 0;
+    expect(tangents.ndim() == 3 && tangents.shape(1) == count && tangents.shape(2) == dimension() &&
+           is_real(tangents) && is_real(values) && values.size() == count * channels() &&
+           is_real(changes) && changes.size() == n * count * channels());
+    run_interruptibly(threads, [&](const Execution& e) {
+      photalign::push_forward(view_, where, tangents.data(), static_cast<std::int64_t>(n),
+                              values.data(), changes.data(), e);
+    });
   }
 
-  void resample(const Matrix& matrix, const Output& image, const std::optional<Flags>& valid,
-                int threads) const {
-    if (image.ndim() != 3 || static_cast<std::int64_t>(image.shape(2)) != view.image.channels ||
-        (valid && valid->size() != image.shape(0) * image.shape(1)))
-      throw std::invalid_argument("outputs that fit the image");
-    ResampledView out{.data = image.data(),
-                      .dtype = dtype_of(image),
-                      .height = static_cast<std::int64_t>(image.shape(0)),
-                      .width = static_cast<std::int64_t>(image.shape(1)),
-                      .valid = valid ? valid->data() : nullptr};
-    std::memcpy(out.matrix, matrix.data(), sizeof out.matrix);
-    run(threads, [&](const Execution& e) { photalign::resample(view, out, e); });
+  void pull_back(const Points& points, const Input& cotangents, const Output& pulled,
+                 int threads) const {
+    const PointsView where = points_view(points);
+    const std::size_t count = points.shape(0);
+    expect(is_real(cotangents) && cotangents.size() == count * channels() && is_real(pulled) &&
+           pulled.size() == count * dimension());
+    run_interruptibly(threads, [&](const Execution& e) {
+      photalign::pull_back(view_, where, cotangents.data(), pulled.data(), e);
+    });
   }
+
+  void scatter(const Points& points, const ReadDoubles& cotangents, const Doubles& image) const {
+    const PointsView where = points_view(points);
+    std::int64_t stored = view_.image.channels;
+    for (int a = 0; a < view_.image.dimension; ++a) stored *= view_.image.size[a] + 2 * view_.pad;
+    expect(cotangents.size() == points.shape(0) * channels() &&
+           image.size() == static_cast<std::size_t>(stored));
+    run_interruptibly(1, [&](const Execution& e) {
+      photalign::scatter(view_, where, cotangents.data(), image.data(), e);
+    });
+  }
+
+ private:
+  // So few are done before anybody could interrupt them.
+  static constexpr std::int64_t few_points = 16384;
+
+  std::size_t dimension() const { return static_cast<std::size_t>(view_.image.dimension); }
+  std::size_t channels() const { return static_cast<std::size_t>(view_.image.channels); }
+
+  // Whether an array is of the type that is computed in.
+  template <class... Args>
+  bool is_real(const nb::ndarray<Args...>& array) const {
+    return array.dtype() == (view_.is_double() ? nb::dtype<double>() : nb::dtype<float>());
+  }
+
+  PointsView points_view(const Points& points) const {
+    const bool is_double = points.dtype() == nb::dtype<double>();
+    expect(points.shape(1) == dimension() && (is_double || points.dtype() == nb::dtype<float>()));
+    return {.data = points.data(),
+            .is_double = is_double,
+            .count = static_cast<std::int64_t>(points.shape(0)),
+            .point_stride = points.stride(0),
+            .axis_stride = points.stride(1)};
+  }
+
+  SamplesView samples_view(std::size_t count, const Output& values,
+                           const std::optional<Output>& gradients,
+                           const std::optional<Output>& hessians,
+                           const std::optional<Flags>& valid) const {
+    const std::size_t size = count * channels();
+    const auto fits = [&](const Output& array, std::size_t width) {
+      return is_real(array) && array.size() == size * width;
+    };
+    expect(fits(values, 1) && (!gradients || fits(*gradients, dimension())) &&
+           (!hessians || (gradients && fits(*hessians, dimension() * dimension()))) &&
+           (!valid || valid->size() == count));
+    return {values.data(), gradients ? gradients->data() : nullptr,
+            hessians ? hessians->data() : nullptr, valid ? valid->data() : nullptr};
+  }
+
+  static SceneView scene_view(const Matrix& matrix, std::int64_t height, std::int64_t width) {
+    SceneView scene{.height = height, .width = width};
+    std::memcpy(scene.matrix, matrix.data(), sizeof scene.matrix);
+    return scene;
+  }
+
+  nb::object owner_;
+  SamplerView view_;
 };
-
-void prefilter_array(const Output& image, int degree, int threads) {
-  const DType dtype = dtype_of(image);
-  if (image.ndim() != 3 || (dtype != DType::f32 && dtype != DType::f64))
-    throw std::invalid_argument("expected an image of floats");
-  const FloatImage view{
-      image.data(), dtype == DType::f64, static_cast<std::int64_t>(image.shape(0)),
-      static_cast<std::int64_t>(image.shape(1)), static_cast<std::int64_t>(image.shape(2))};
-  run(threads, [&](const Execution& e) { prefilter(view, degree, e); });
-}
 
 }  // namespace
 
 void bind_sampling(nb::module_& m) {
   nb::class_<Sampler>(m, "Sampler", "An image as a function of points.")
-      .def(nb::init<AnyArray, int, int, int, std::int64_t, double, double>(),
-           nb::arg("image").noconvert(), nb::arg("kernel"), nb::arg("boundary"), nb::arg("domain"),
-           nb::arg("pad"), nb::arg("cval"), nb::arg("fill"))
+      .def(
+          nb::init<nb::object, std::uintptr_t, int, bool, const Sizes&, const Sizes&, int, int, int,
+                   std::int64_t, double, double, double, const Numbers&, const Numbers&, bool>(),
+          nb::arg("owner"), nb::arg("address"), nb::arg("dtype"), nb::arg("is_swapped"),
+          nb::arg("shape"), nb::arg("strides"), nb::arg("kernel"), nb::arg("boundary"),
+          nb::arg("domain"), nb::arg("pad"), nb::arg("cval"), nb::arg("fill"), nb::arg("scale"),
+          nb::arg("origin"), nb::arg("spacing"), nb::arg("is_reversed"))
       .def("sample", &Sampler::sample, nb::arg("points").noconvert(), nb::arg("values").noconvert(),
-           nb::arg("gradients").noconvert().none(), nb::arg("valid").noconvert().none(),
-           nb::arg("threads"), "Write values, and gradients and validity unless None, at points.")
+           nb::arg("gradients").noconvert().none(), nb::arg("hessians").noconvert().none(),
+           nb::arg("valid").noconvert().none(), nb::arg("threads"),
+           "Write values, and what else is not None, at points.")
+      .def("sample_scene", &Sampler::sample_scene, nb::arg("matrix").noconvert(), nb::arg("height"),
+           nb::arg("width"), nb::arg("values").noconvert(), nb::arg("gradients").noconvert().none(),
+           nb::arg("valid").noconvert().none(), nb::arg("threads"),
+           "Write values, and what else is not None, through a homography.")
+      .def("sample_grid", &Sampler::sample_grid, nb::arg("coordinates").noconvert(),
+           nb::arg("values").noconvert(), nb::arg("gradients").noconvert(),
+           nb::arg("valid").noconvert().none(), nb::arg("threads"),
+           "Write values, gradients and validity on a grid, given by its coordinates.")
       .def("resample", &Sampler::resample, nb::arg("matrix").noconvert(),
-           nb::arg("image").noconvert(), nb::arg("valid").noconvert().none(), nb::arg("threads"),
-           "Write the image seen through a homography.");
-  m.def("prefilter", &prefilter_array, nb::arg("image").noconvert(), nb::arg("degree"),
-        nb::arg("threads"), "Replace pixels by B-spline coefficients, mirrored at the border.");
-  m.def("prefilter_padding", &prefilter_padding, nb::arg("degree"),
-        "Pixels after which the prefilter has forgotten what was before.");
+           nb::arg("image").noconvert(), nb::arg("dtype"), nb::arg("valid").noconvert().none(),
+           nb::arg("threads"), "Write the image seen through a homography.")
+      .def("push_forward", &Sampler::push_forward, nb::arg("points").noconvert(),
+           nb::arg("tangents").noconvert(), nb::arg("values").noconvert(),
+           nb::arg("changes").noconvert(), nb::arg("threads"),
+           "Write values and their changes along tangents, (tangent, point, axis).")
+      .def("pull_back", &Sampler::pull_back, nb::arg("points").noconvert(),
+           nb::arg("cotangents").noconvert(), nb::arg("pulled").noconvert(), nb::arg("threads"),
+           "Write the cotangents of points that cotangents of values make.")
+      .def("scatter", &Sampler::scatter, nb::arg("points").noconvert(),
+           nb::arg("cotangents").noconvert(), nb::arg("image").noconvert(),
+           "Add the cotangents of values to the pixels that the values were made of.");
 }
 
 }  // namespace photalign

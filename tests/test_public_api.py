@@ -40,7 +40,7 @@ SIGNATURES = {
         "ndim",
     ],
     pa.resample: [
-        *("image", "warp", "shape", "*", "kernel", "fill", "return_valid", "threads")
+        *("image", "warp", "shape", "*", "kernel", "fill", "return_mask", "threads")
     ],
 }
 

@@ -32,7 +32,7 @@ def test_result_shows_the_sampler_at_the_warped_pixels(kernel, dtype, channels, 
     shape = (40, 50) if channels is None else (40, 50, channels)
     image = rng.integers(0, 256, shape).astype(dtype)
     found, valid = resample(
-        image, TILT, (33, 170), kernel=kernel, fill=7, return_valid=True
+        image, TILT, (33, 170), kernel=kernel, fill=7, return_mask=True
     )
     sampler = Sampler(image, kernel, fill=7)
     points = TILT(pixels((33, 170)))
@@ -58,7 +58,7 @@ def test_result_shows_the_sampler_at_the_warped_pixels(kernel, dtype, channels, 
 )
 def test_identity_gives_the_image_back(kernel, dtype, rng):
     image = (rng.normal(size=(21, 34, 3)) * 50 + 100).clip(0, 255).astype(dtype)
-    same, valid = resample(image, np.eye(3), kernel=kernel, return_valid=True)
+    same, valid = resample(image, np.eye(3), kernel=kernel, return_mask=True)
     assert same.dtype == image.dtype
     assert valid.all()
     if image.dtype.kind == "f":
@@ -104,7 +104,7 @@ def test_rounding_does_not_cut_off_the_border(rng):
     image = rng.normal(size=(30, 40))
     there_and_back = TILT @ TILT.inverse()
     assert (there_and_back(pixels((30, 40))) != pixels((30, 40))).any()
-    found, valid = resample(image, there_and_back, return_valid=True)
+    found, valid = resample(image, there_and_back, return_mask=True)
     assert valid.all()
     np.testing.assert_allclose(found, image, atol=1e-11)
 
@@ -121,7 +121,7 @@ def test_default_fill(rng):
 def test_nan_pixels_are_filled_and_not_valid(rng):
     image = rng.normal(size=(20, 20))
     image[10, 12] = np.nan
-    found, valid = resample(image, np.eye(3), fill=-1, return_valid=True)
+    found, valid = resample(image, np.eye(3), fill=-1, return_mask=True)
     assert found[10, 12] == -1
     assert not valid[8:12, 10:14].all()
     assert valid[:8].all()
@@ -130,7 +130,7 @@ def test_nan_pixels_are_filled_and_not_valid(rng):
 def test_nothing_is_seen_behind_the_horizon():
     image = np.ones((50, 50))
     warp = Homography([[1, 0, 0], [0, 1, 0], [-0.05, 0, 1]])
-    found, valid = resample(image, warp, (50, 200), return_valid=True)
+    found, valid = resample(image, warp, (50, 200), return_mask=True)
     assert valid[:, :10].any()
     assert not valid[:, 20:].any()
     assert np.isnan(found[:, 20:]).all()
@@ -157,7 +157,7 @@ def test_channels_are_sampled_alike(rng):
 def test_threads_change_no_bit(kernel, dtype, rng):
     image = rng.integers(0, 256, (150, 170, 3)).astype(dtype)
     results = [
-        resample(image, TILT, kernel=kernel, return_valid=True, threads=threads)
+        resample(image, TILT, kernel=kernel, return_mask=True, threads=threads)
         for threads in (1, 2, 3, 8)
     ]
     for found, valid in results[1:]:

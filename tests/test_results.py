@@ -201,7 +201,7 @@ def test_every_status_is_a_sentence_and_in_the_order_of_the_core():
 def test_result_registers_the_moving_image(rng):
     found = aligned(rng, "homography")
     registered, valid = pa.resample(
-        found.moving, found.warp, found.reference.shape, return_valid=True
+        found.moving, found.warp, found.reference.shape, return_mask=True
     )
     difference = registered[valid].astype(float) - found.reference[valid]
     assert difference.std() < 5

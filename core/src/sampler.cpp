@@ -6,40 +6,166 @@
 #include "photalign/variants.hpp"
 
 namespace photalign {
+namespace {
 
 // Enough to make up for handing them to a thread, few enough to ask for interrupts in between.
 constexpr std::int64_t points_at_once = 16384;
 
+// Calls body(first, points) for runs of at most `at_once` points.
+template <class Body>
+void for_each_run(const PointsView& points, std::int64_t at_once, const Execution& execution,
+                  const Body& body) {
+  if (points.count <= at_once) return body(0, points);
+  const std::int64_t runs = (points.count + at_once - 1) / at_once;
+  const std::int64_t stride = points.point_stride * (points.is_double ? 8 : 4);
+  parallel_for(execution, runs, [&](std::int64_t run, int) {
+    const std::int64_t first = run * at_once;
+    PointsView some = points;
+    some.data = static_cast<const std::byte*>(points.data) + first * stride;
+    some.count = std::min(at_once, points.count - first);
+    body(first, some);
+  });
+}
+
+// Calls body(values, gradients, first, count) for runs of points, as S.
+template <class S, class Body>
+void with_gradients(const SamplerView& sampler, const PointsView& points,
+                    const Execution& execution, const Body& body) {
+  const std::int64_t width = sampler.image.channels * (1 + sampler.image.dimension);
+  const std::int64_t at_once = std::max<std::int64_t>(64, points_at_once / 4 / width);
+  for_each_run(points, at_once, execution, [&](std::int64_t first, const PointsView& some) {
+    std::vector<S> room(static_cast<std::size_t>(some.count * width));
+    S* values = room.data();
+    S* gradients = values + some.count * sampler.image.channels;
+    variant().sampling->sample(sampler, some, {.values = values, .gradients = gradients});
+    body(values, gradients, first, some.count);
+  });
+}
+
+template <class S>
+void push_forward_as(const SamplerView& sampler, const PointsView& points, const S* tangents,
+                     std::int64_t n_tangents, S* values, S* changes, const Execution& execution) {
+  const std::int64_t channels = sampler.image.channels, dimension = sampler.image.dimension;
+  with_gradients<S>(sampler, points, execution,
+                    [&](const S* value, const S* gradients, std::int64_t first, std::int64_t n) {
+                      std::copy_n(value, n * channels, values + first * channels);
+                      for (std::int64_t p = 0; p < n_tangents; ++p) {
+                        const std::int64_t at = p * points.count + first;
+                        const S* tangent = tangents + at * dimension;
+                        const S* gradient = gradients;
+                        S* change = changes + at * channels;
+                        for (std::int64_t k = 0; k < n; ++k, tangent += dimension)
+                          for (std::int64_t c = 0; c < channels; ++c, gradient += dimension) {
+                            S sum = 0;
+                            for (std::int64_t a = 0; a < dimension; ++a)
+                              sum += gradient[a] * tangent[a];
+                            *change++ = sum;
+                          }
+                      }
+                    });
+}
+
+template <class S>
+void pull_back_as(const SamplerView& sampler, const PointsView& points, const S* cotangents,
+                  S* pulled, const Execution& execution) {
+  const std::int64_t channels = sampler.image.channels, dimension = sampler.image.dimension;
+  with_gradients<S>(sampler, points, execution,
+                    [&](const S*, const S* gradient, std::int64_t first, std::int64_t n) {
+                      const S* cotangent = cotangents + first * channels;
+                      S* to = pulled + first * dimension;
+                      for (std::int64_t k = 0; k < n; ++k, to += dimension) {
+                        std::fill_n(to, dimension, S(0));
+                        for (std::int64_t c = 0; c < channels; ++c, gradient += dimension) {
+                          const S weight = *cotangent++;
+                          for (std::int64_t a = 0; a < dimension; ++a)
+                            to[a] += weight * gradient[a];
+                        }
+                      }
+                    });
+}
+
+}  // namespace
+
 void sample(const SamplerView& sampler, const PointsView& points, const SamplesView& out,
             const Execution& execution) {
   const auto sample = variant().sampling->sample;
-  if (points.count <= points_at_once) return sample(sampler, points, out);
-  const std::int64_t value_size = sampler.image.dtype == DType::f64 ? 8 : 4;
-  const std::int64_t point_size = sampler.image.channels * value_size;
-  const auto offset = [](void* data, std::int64_t bytes) -> void* {
-    return data ? static_cast<std::byte*>(data) + bytes : nullptr;
-  };
-  const std::int64_t chunks = (points.count + points_at_once - 1) / points_at_once;
-  parallel_for(execution, chunks, [&](std::int64_t chunk, int) {
-    const std::int64_t first = chunk * points_at_once;
-    PointsView some = points;
-    some.data += first * points.point_stride;
-    some.count = std::min(points_at_once, points.count - first);
+  const std::int64_t size = sampler.image.channels * (sampler.is_double() ? 8 : 4);
+  const std::int64_t dimension = sampler.image.dimension;
+  for_each_run(points, points_at_once, execution, [&](std::int64_t first, const PointsView& some) {
+    const auto at = [&](void* data, std::int64_t width) -> void* {
+      return data ? static_cast<std::byte*>(data) + first * size * width : nullptr;
+    };
     sample(sampler, some,
-           {.values = offset(out.values, first * point_size),
-            .gradients = offset(out.gradients, 2 * first * point_size),
+           {.values = at(out.values, 1),
+            .gradients = at(out.gradients, dimension),
+            .hessians = at(out.hessians, dimension * dimension),
             .valid = out.valid ? out.valid + first : nullptr});
   });
 }
 
-void resample(const SamplerView& sampler, const ResampledView& out, const Execution& execution) {
+void sample_scene(const SamplerView& sampler, const SceneView& scene, const SamplesView& out,
+                  const Execution& execution) {
+  const auto sample_row = variant().sampling->sample_scene;
+  parallel_for(execution, scene.height,
+               [&](std::int64_t row, int) { sample_row(sampler, scene, row, out); });
+}
+
+void sample_grid(const SamplerView& sampler, const GridView& grid, const SamplesView& out,
+                 const Execution& execution) {
+  const GridFunctions& functions = *variant().grid;
+  std::vector<std::byte> columns(functions.columns_scratch(sampler, grid));
+  functions.prepare_columns(sampler, grid, columns.data());
+  const std::size_t scratch = functions.row_scratch(sampler, columns.data());
+  std::vector<std::vector<std::byte>> scratches(static_cast<std::size_t>(execution.threads));
+  parallel_for(execution, grid.count[1] * grid.count[2], [&](std::int64_t row, int worker) {
+    std::vector<std::byte>& mine = scratches[static_cast<std::size_t>(worker)];
+    mine.resize(scratch);
+    functions.sample_row(sampler, grid, columns.data(), row, out, mine.data());
+  });
+}
+
+void resample(const SamplerView& sampler, const SceneView& scene, const ResampledView& out,
+              const Execution& execution) {
   const SamplingFunctions& functions = *variant().sampling;
   const std::size_t scratch = functions.resample_scratch(sampler);
   std::vector<std::vector<std::byte>> scratches(static_cast<std::size_t>(execution.threads));
-  parallel_for(execution, out.height, [&](std::int64_t row, int worker) {
+  parallel_for(execution, scene.height, [&](std::int64_t row, int worker) {
     std::vector<std::byte>& mine = scratches[static_cast<std::size_t>(worker)];
     mine.resize(scratch);
-    functions.resample_row(sampler, out, row, mine.data());
+    functions.resample_row(sampler, scene, row, out, mine.data());
+  });
+}
+
+void push_forward(const SamplerView& sampler, const PointsView& points, const void* tangents,
+                  std::int64_t n_tangents, void* values, void* changes,
+                  const Execution& execution) {
+  const auto run = [&]<class S>(S) {
+    push_forward_as(sampler, points, static_cast<const S*>(tangents), n_tangents,
+                    static_cast<S*>(values), static_cast<S*>(changes), execution);
+  };
+  sampler.is_double() ? run(0.0) : run(0.0f);
+}
+
+void pull_back(const SamplerView& sampler, const PointsView& points, const void* cotangents,
+               void* pulled, const Execution& execution) {
+  const auto run = [&]<class S>(S) {
+    pull_back_as(sampler, points, static_cast<const S*>(cotangents), static_cast<S*>(pulled),
+                 execution);
+  };
+  sampler.is_double() ? run(0.0) : run(0.0f);
+}
+
+void scatter(const SamplerView& sampler, const PointsView& points, const double* cotangents,
+             double* image, const Execution& execution) {
+  const SamplingFunctions& functions = *variant().sampling;
+  const std::int64_t channels = sampler.image.channels;
+  const Execution alone{1, execution.interrupted};
+  for_each_run(points, points_at_once, alone, [&](std::int64_t first, const PointsView& some) {
+    const auto count = static_cast<std::size_t>(some.count);
+    std::vector<std::uint8_t> valid(count);
+    std::vector<double> values(count * static_cast<std::size_t>(channels));
+    functions.sample(sampler, some, {.values = values.data(), .valid = valid.data()});
+    functions.scatter(sampler, some, valid.data(), cotangents + first * channels, image);
   });
 }
 

@@ -10,10 +10,13 @@ namespace photalign {
   extern const CovarianceFunctions covariance_table; \
   extern const PyramidFunctions pyramid_table;       \
   extern const SamplingFunctions sampling_table;     \
+  extern const FilteringFunctions filtering_table;   \
+  extern const GridFunctions grid_table;             \
   }
-#define PHOTALIGN_VARIANT(isa)                                                                     \
-  Variant {                                                                                        \
-    #isa, &isa::linearize_table, &isa::covariance_table, &isa::pyramid_table, &isa::sampling_table \
+#define PHOTALIGN_VARIANT(isa)                                                \
+  Variant {                                                                   \
+    #isa, &isa::linearize_table, &isa::covariance_table, &isa::pyramid_table, \
+        &isa::sampling_table, &isa::filtering_table, &isa::grid_table         \
   }
 
 PHOTALIGN_DECLARE_VARIANT(baseline)

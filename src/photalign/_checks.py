@@ -5,19 +5,21 @@ from __future__ import annotations
 import numbers
 import operator
 import os
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from difflib import get_close_matches
 from typing import Any, SupportsIndex
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-# The types that the core reads as they are stored, and the smallest of them that holds
+# The types that alignment reads as they are stored, and the smallest of them that holds
 # the numbers of another type exactly.
 _NATIVE = frozenset(np.dtype(t) for t in ("u1", "u2", "f4", "f8"))
 _HOLDER = {np.dtype(t): np.dtype("f4") for t in ("i1", "i2", "f2")} | {
     np.dtype(t): np.dtype("f8") for t in ("u4", "i4", "u8", "i8")
 }
+# The types that samplers read as they are stored, in either byte order.
+_SAMPLED = frozenset(("u1", "i1", "u2", "i2", "u4", "i4", "f2", "f4", "f8"))
 _INEXACT = 2.0**53  # from here on float64 has gaps between the integers
 
 
@@ -57,6 +59,77 @@ def as_image(image: ArrayLike, name: str = "image") -> NDArray[Any]:
         )
     native = _as_native(array, name)
     return native if native.ndim == 3 else native[:, :, np.newaxis]
+
+
+def as_lattice(image: ArrayLike, ndim: int, name: str = "image") -> NDArray[Any]:
+    """Read a signal, an image or a volume with its channels, as it is stored.
+
+    Parameters
+    ----------
+    image : array_like, `ndim` axes or one more
+        Of real numbers, in any memory layout. One more axis is that of the channels.
+    ndim : int
+        How many axes hold pixels.
+    name : str
+        The argument that an error speaks of.
+
+    Returns
+    -------
+    ndarray, `ndim` + 1 axes
+        A view, of uint8 for booleans; only integers of 64 bits are copied, to float64.
+
+    Raises
+    ------
+    TypeError
+        If the elements are not real numbers.
+    ValueError
+        If the shape is not that of an image with at least one pixel, or an integer is
+        too large for float64.
+    """
+    array = as_array(image, name)
+    if array.ndim not in (ndim, ndim + 1):
+        axes = ("pixels",), ("rows", "columns"), ("slices", "rows", "columns")
+        expected = ", ".join(axes[ndim - 1])
+        hint = ""
+        if array.ndim in (1, 2, 3, 4):
+            hint = f"; for other dimensions pass ndim={min(array.ndim, 3)}"
+        raise ValueError(
+            f"{name}: expected shape ({expected}) or ({expected}, channels), "
+            f"got {array.shape}{hint}"
+        )
+    if array.size == 0:
+        raise ValueError(
+            f"{name}: expected at least one pixel and channel, got shape {array.shape}"
+        )
+    if array.dtype == np.bool_:
+        array = array.view(np.uint8)
+    elif array.dtype.newbyteorder("=").str[1:] not in _SAMPLED:
+        array = _as_native(array, name)
+    return array if array.ndim > ndim else array[..., np.newaxis]
+
+
+def per_axis(
+    value: float | Sequence[float] | NDArray[Any], ndim: int, name: str
+) -> tuple[float, ...]:
+    """Read a number for every axis, or one for all of them."""
+    given = as_array(value, name)
+    if given.shape not in ((), (ndim,)) or not np.isfinite(given).all():
+        raise ValueError(
+            f"{name}: expected a finite number or {ndim} of them, got {value!r}"
+        )
+    return tuple(float(n) for n in np.broadcast_to(given, (ndim,)))
+
+
+def rows_and_columns(shape: Sequence[int]) -> tuple[int, int]:
+    """Read the first two numbers of an image's shape."""
+    message = f"shape: expected rows and columns of 1 or more, got {shape!r}"
+    try:
+        rows, columns = (int(n) for n in tuple(shape)[:2])
+    except (TypeError, ValueError):
+        raise ValueError(message) from None
+    if rows < 1 or columns < 1:
+        raise ValueError(message)
+    return rows, columns
 
 
 def positive_integer(value: object, name: str) -> int:
@@ -117,34 +190,50 @@ def as_array(value: ArrayLike, name: str) -> NDArray[Any]:
     return array
 
 
-def as_points(points: ArrayLike, name: str = "points") -> NDArray[np.float64]:
-    """Read points (x, y) as float64.
+def as_points(
+    points: ArrayLike,
+    name: str = "points",
+    *,
+    ndim: int = 2,
+    keep_single: bool = False,
+) -> NDArray[Any]:
+    """Read points as float64.
 
     Parameters
     ----------
-    points : array_like, shape (..., 2)
+    points : array_like, shape (..., ndim)
         Of real numbers; NaN and infinity are allowed.
     name : str
         The argument that an error speaks of.
+    ndim : int
+        How many coordinates a point has.
+    keep_single : bool
+        Whether float32 may stay what it is.
 
     Returns
     -------
-    ndarray, shape (..., 2), float64
-        The array itself if it is one of float64.
+    ndarray, shape (..., ndim), float64 or float32
+        The array itself if it is one of these.
 
     Raises
     ------
     TypeError
         If the elements are not real numbers.
     ValueError
-        If the last axis is not of length 2.
+        If the last axis is not of length `ndim`.
     """
     array = as_array(points, name)
-    if array.dtype != np.float64:
+    if array.dtype != np.float64 and not (keep_single and array.dtype == np.float32):
         array = array.astype(np.float64)
-    if array.ndim == 0 or array.shape[-1] != 2:
-        hint = f"; pass {name}.T" if array.ndim == 2 and len(array) == 2 else ""
-        raise ValueError(f"{name}: expected shape (..., 2), got {array.shape}{hint}")
+    if array.ndim == 0 or array.shape[-1] != ndim:
+        hint = ""
+        if array.ndim == 2 and len(array) == ndim:
+            hint = f"; pass {name}.T"
+        elif ndim == 1:
+            hint = f"; pass {name}[..., np.newaxis]"
+        raise ValueError(
+            f"{name}: expected shape (..., {ndim}), got {array.shape}{hint}"
+        )
     return array
 
 

@@ -2,29 +2,53 @@
 The compiled core of photalign; its functions expect arguments that were checked.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Annotated
 
 import numpy
 from numpy.typing import NDArray
 
 
-class Sampler:
-    """An image as a function of points."""
+def prefilter(image: Annotated[NDArray, dict(order='C', device='cpu')], degree: int, ndim: int, boundary: int, threads: int) -> None:
+    """
+    Replace pixels by B-spline coefficients: `ndim` axes, then the channels.
+    """
 
-    def __init__(self, image: Annotated[NDArray, dict(device='cpu', writable=False)], kernel: int, boundary: int, domain: int, pad: int, cval: float, fill: float) -> None: ...
-
-    def sample(self, points: Annotated[NDArray[numpy.float64], dict(shape=(None, None), device='cpu', writable=False)], values: Annotated[NDArray, dict(order='C', device='cpu')], gradients: Annotated[NDArray, dict(order='C', device='cpu')] | None, valid: Annotated[NDArray[numpy.uint8], dict(order='C', device='cpu')] | None, threads: int) -> None:
-        """Write values, and gradients and validity unless None, at points."""
-
-    def resample(self, matrix: Annotated[NDArray[numpy.float64], dict(shape=(3, 3), order='C', device='cpu', writable=False)], image: Annotated[NDArray, dict(order='C', device='cpu')], valid: Annotated[NDArray[numpy.uint8], dict(order='C', device='cpu')] | None, threads: int) -> None:
-        """Write the image seen through a homography."""
-
-def prefilter(image: Annotated[NDArray, dict(order='C', device='cpu')], degree: int, threads: int) -> None:
-    """Replace pixels by B-spline coefficients, mirrored at the border."""
+def prefilter_adjoint(image: Annotated[NDArray, dict(order='C', device='cpu')], degree: int, ndim: int, boundary: int, threads: int) -> None:
+    """Apply the transpose of the prefilter in place."""
 
 def prefilter_padding(degree: int) -> int:
     """Pixels after which the prefilter has forgotten what was before."""
+
+class Sampler:
+    """An image as a function of points."""
+
+    def __init__(self, owner: object, address: int, dtype: int, is_swapped: bool, shape: Sequence[int], strides: Sequence[int], kernel: int, boundary: int, domain: int, pad: int, cval: float, fill: float, scale: float, origin: Sequence[float], spacing: Sequence[float], is_reversed: bool) -> None: ...
+
+    def sample(self, points: Annotated[NDArray, dict(shape=(None, None), device='cpu', writable=False)], values: Annotated[NDArray, dict(order='C', device='cpu')], gradients: Annotated[NDArray, dict(order='C', device='cpu')] | None, hessians: Annotated[NDArray, dict(order='C', device='cpu')] | None, valid: Annotated[NDArray[numpy.uint8], dict(order='C', device='cpu')] | None, threads: int) -> None:
+        """Write values, and what else is not None, at points."""
+
+    def sample_scene(self, matrix: Annotated[NDArray[numpy.float64], dict(shape=(3, 3), order='C', device='cpu', writable=False)], height: int, width: int, values: Annotated[NDArray, dict(order='C', device='cpu')], gradients: Annotated[NDArray, dict(order='C', device='cpu')] | None, valid: Annotated[NDArray[numpy.uint8], dict(order='C', device='cpu')] | None, threads: int) -> None:
+        """Write values, and what else is not None, through a homography."""
+
+    def sample_grid(self, coordinates: Sequence[Annotated[NDArray[numpy.float64], dict(shape=(None,), order='C', device='cpu', writable=False)]], values: Annotated[NDArray, dict(order='C', device='cpu')], gradients: Annotated[NDArray, dict(order='C', device='cpu')], valid: Annotated[NDArray[numpy.uint8], dict(order='C', device='cpu')] | None, threads: int) -> None:
+        """
+        Write values, gradients and validity on a grid, given by its coordinates.
+        """
+
+    def resample(self, matrix: Annotated[NDArray[numpy.float64], dict(shape=(3, 3), order='C', device='cpu', writable=False)], image: Annotated[NDArray, dict(order='C', device='cpu')], dtype: int, valid: Annotated[NDArray[numpy.uint8], dict(order='C', device='cpu')] | None, threads: int) -> None:
+        """Write the image seen through a homography."""
+
+    def push_forward(self, points: Annotated[NDArray, dict(shape=(None, None), device='cpu', writable=False)], tangents: Annotated[NDArray, dict(order='C', device='cpu', writable=False)], values: Annotated[NDArray, dict(order='C', device='cpu')], changes: Annotated[NDArray, dict(order='C', device='cpu')], threads: int) -> None:
+        """Write values and their changes along tangents, (tangent, point, axis)."""
+
+    def pull_back(self, points: Annotated[NDArray, dict(shape=(None, None), device='cpu', writable=False)], cotangents: Annotated[NDArray, dict(order='C', device='cpu', writable=False)], pulled: Annotated[NDArray, dict(order='C', device='cpu')], threads: int) -> None:
+        """Write the cotangents of points that cotangents of values make."""
+
+    def scatter(self, points: Annotated[NDArray, dict(shape=(None, None), device='cpu', writable=False)], cotangents: Annotated[NDArray[numpy.float64], dict(order='C', device='cpu', writable=False)], image: Annotated[NDArray[numpy.float64], dict(order='C', device='cpu')]) -> None:
+        """
+        Add the cotangents of values to the pixels that the values were made of.
+        """
 
 def align(reference: Annotated[NDArray, dict(device='cpu', writable=False)], moving: Annotated[NDArray, dict(device='cpu', writable=False)], reference_weight: Annotated[NDArray, dict(device='cpu', writable=False)] | None, moving_weight: Annotated[NDArray, dict(device='cpu', writable=False)] | None, reference_coefficients: Annotated[NDArray, dict(device='cpu', writable=False)] | None, moving_coefficients: Annotated[NDArray, dict(device='cpu', writable=False)] | None, start: Annotated[NDArray[numpy.float64], dict(order='C', device='cpu', writable=False)], warp: int, kernel: int, last_kernel: int, composition: int, coarse_composition: int, brightness: int, loss: int, loss_scale: float, tuning: float, levels: int, max_steps: int, step_tol: float, damping: float, min_overlap: float, threads: int, on_step: Callable | None) -> dict:
     """Align two images; enumerations are numbers, weights have one channel."""

@@ -2,78 +2,176 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Any
+
 import numpy as np
 
 from photalign import _core
-from photalign._checks import choice
 from photalign._types import Array
 from photalign.kernels import Kernel
 
 # In the order of the core's enumerations.
-BOUNDARIES = ("mirror", "nearest", "constant")
+BOUNDARIES = ("mirror", "reflect", "nearest", "wrap", "constant")
 DOMAINS = ("image", "support", "unbounded")
+DTYPES = ("u1", "u2", "f4", "f8", "i1", "i2", "u4", "i4", "f2")
+
+_FILTER_BOUNDARIES = ("mirror", "reflect", "wrap")
+_ONE_BYTE = ("u1", "i1")
 
 
-def core_sampler(
-    pixels: Array,
-    kernel: Kernel,
-    *,
-    boundary: str,
-    domain: str,
-    fill: float,
-    cval: float,
-    threads: int,
-) -> _core.Sampler:
-    """Make the core's sampler of an image, shape (H, W, C)."""
-    boundary_code = BOUNDARIES.index(choice(boundary, BOUNDARIES, "boundary"))
-    domain_code = DOMAINS.index(choice(domain, DOMAINS, "domain"))
-    pad = 0
-    if kernel.prefilter:
-        # The core's filter mirrors. Any other boundary is stored, so far out that the
-        # filter does not feel the end of it.
-        if boundary != "mirror":
-            pad = _core.prefilter_padding(kernel.taps - 1)
-            pixels = _padded(pixels, pad, boundary, cval)
-        pixels = spline_coefficients(pixels, None, kernel, threads)
-    return _core.Sampler(
-        pixels, kernel.code, boundary_code, domain_code, pad, cval, fill
-    )
+def real_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:
+    """Return the type that images of a type are sampled in; it holds their numbers."""
+    is_wide = dtype.itemsize == 8 or (dtype.kind in "iu" and dtype.itemsize == 4)
+    return np.dtype("f8" if is_wide else "f4")
+
+
+def dtype_code(dtype: np.dtype[Any]) -> int:
+    """Return the place of a type, of either byte order, in the core's list."""
+    return DTYPES.index(dtype.newbyteorder("=").str[1:])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Interpolation:
+    """All that makes a function of pixels, checked.
+
+    Numbers for each axis are in the order x, y, z.
+    """
+
+    kernel: Kernel
+    boundary: str = "mirror"
+    domain: str = "image"
+    fill: float = np.nan
+    cval: float = 0.0
+    scale: float = 1.0
+    origin: tuple[float, ...] = (0.0, 0.0)
+    spacing: tuple[float, ...] = (1.0, 1.0)
+    is_reversed: bool = False
+
+    @property
+    def padding(self) -> int:
+        """Pixels stored on each side beside those of the image.
+
+        A boundary that the prefilter does not know is stored, so far out that the
+        filter does not feel the end of it.
+        """
+        if not self.kernel.prefilter or self.boundary in _FILTER_BOUNDARIES:
+            return 0
+        return _core.prefilter_padding(self.kernel.taps - 1)
+
+    @property
+    def filter_boundary(self) -> str:
+        """What the prefilter takes the stored pixels to go on like."""
+        return "mirror" if self.padding else self.boundary
+
+    def sampler(self, pixels: Array, threads: int) -> _core.Sampler:
+        """Make the core's sampler of an image with a channel axis."""
+        if self.kernel.prefilter:
+            if self.padding:
+                pixels = _padded(pixels, self.padding, self.boundary, self.cval)
+            pixels = spline_coefficients(
+                pixels, None, self.kernel, threads, self.filter_boundary
+            )
+        return _core.Sampler(
+            pixels,
+            pixels.__array_interface__["data"][0],
+            dtype_code(pixels.dtype),
+            not (pixels.dtype.isnative or pixels.dtype.str[1:] in _ONE_BYTE),
+            pixels.shape,
+            pixels.strides,
+            self.kernel.code,
+            BOUNDARIES.index(self.boundary),
+            DOMAINS.index(self.domain),
+            self.padding,
+            self.cval,
+            self.fill,
+            self.scale,
+            self.origin,
+            self.spacing,
+            self.is_reversed,
+        )
+
+    def to_pixels(self, stored: Array, threads: int) -> Array:
+        """Apply the adjoint of the prefilter: from what is stored to pixels.
+
+        Parameters
+        ----------
+        stored : ndarray, float64
+            Cotangents of what is stored, with a channel axis; overwritten.
+        threads : int
+            How many to use.
+
+        Returns
+        -------
+        ndarray, float64
+            Cotangents of the pixels.
+        """
+        if not self.kernel.prefilter:
+            return stored
+        ndim = stored.ndim - 1
+        _core.prefilter_adjoint(
+            stored,
+            self.kernel.taps - 1,
+            ndim,
+            BOUNDARIES.index(self.filter_boundary),
+            threads,
+        )
+        pad = self.padding
+        if not pad:
+            return stored
+        for axis in range(ndim):
+            along = np.moveaxis(stored, axis, 0)
+            inner = along[pad:-pad]
+            if self.boundary == "nearest":
+                inner[0] += along[:pad].sum(axis=0)
+                inner[-1] += along[-pad:].sum(axis=0)
+            stored = np.moveaxis(inner, 0, axis)
+        return stored
 
 
 def spline_coefficients(
-    pixels: Array, mask: Array | None, kernel: Kernel, threads: int
+    pixels: Array,
+    mask: Array | None,
+    kernel: Kernel,
+    threads: int,
+    boundary: str = "mirror",
 ) -> Array:
-    """Compute the B-spline that passes through the pixels, mirrored at the border.
+    """Compute the B-spline that passes through the pixels.
 
     Parameters
     ----------
-    pixels : ndarray, shape (H, W, C), uint8, uint16, float32 or float64
+    pixels : ndarray, shape (N, C), (H, W, C) or (D, H, W, C)
         The image. NaN pixels are invalid.
-    mask : ndarray, shape (H, W) or (H, W, 1), optional
+    mask : ndarray, shape of the pixels without C, or with 1 for it, optional
         0 where a pixel is invalid.
     kernel : Kernel
         A prefiltered one.
     threads : int
         How many to use.
+    boundary : {"mirror", "reflect", "wrap"}
+        How the image and with it the spline continues.
 
     Returns
     -------
-    ndarray, shape (H, W, C), float32, or float64 if the image is
+    ndarray, shape of the pixels, float32 or float64
         Coefficients; NaN where invalid pixels have a weight of more than 0.001.
     """
-    is_double = pixels.dtype == np.float64
-    coefficients = pixels.astype(np.float64 if is_double else np.float32, order="C")
+    coefficients = pixels.astype(real_dtype(pixels.dtype), order="C")
     if mask is not None:
-        coefficients[mask.reshape(mask.shape[:2]) == 0] = np.nan
-    _core.prefilter(coefficients, kernel.taps - 1, threads)
+        coefficients[mask.reshape(pixels.shape[:-1]) == 0] = np.nan
+    _core.prefilter(
+        coefficients,
+        kernel.taps - 1,
+        pixels.ndim - 1,
+        BOUNDARIES.index(boundary),
+        threads,
+    )
     return coefficients
 
 
 def _padded(pixels: Array, pad: int, boundary: str, cval: float) -> Array:
-    widths = ((pad, pad), (pad, pad), (0, 0))
+    widths = ((pad, pad),) * (pixels.ndim - 1) + ((0, 0),)
     if boundary == "nearest":
         return np.pad(pixels, widths, mode="edge")
     # The constant need not be a number that the pixels' type holds.
-    if pixels.dtype != np.float64:
-        pixels = pixels.astype(np.float32)
-    return np.pad(pixels, widths, constant_values=cval)
+    return np.pad(pixels.astype(real_dtype(pixels.dtype)), widths, constant_values=cval)

@@ -7,8 +7,14 @@ from typing import Any, Literal, overload
 
 import numpy as np
 
-from photalign._checks import as_image, as_number, choice, thread_count
-from photalign._interpolation import core_sampler
+from photalign._checks import (
+    as_lattice,
+    as_number,
+    choice,
+    rows_and_columns,
+    thread_count,
+)
+from photalign._interpolation import Interpolation, dtype_code, real_dtype
 from photalign._types import Array, ArrayLike, BoolArray
 from photalign.kernels import KERNELS
 from photalign.warps import Warp, as_warp
@@ -24,7 +30,7 @@ def resample(
     *,
     kernel: str = "catmull_rom",
     fill: float | None = None,
-    return_valid: Literal[False] = False,
+    return_mask: Literal[False] = False,
     threads: int | None = None,
 ) -> Array: ...
 @overload
@@ -35,7 +41,7 @@ def resample(
     *,
     kernel: str = "catmull_rom",
     fill: float | None = None,
-    return_valid: Literal[True],
+    return_mask: Literal[True],
     threads: int | None = None,
 ) -> tuple[Array, BoolArray]: ...
 def resample(
@@ -45,7 +51,7 @@ def resample(
     *,
     kernel: str = "catmull_rom",
     fill: float | None = None,
-    return_valid: bool = False,
+    return_mask: bool = False,
     threads: int | None = None,
 ) -> Array | tuple[Array, BoolArray]:
     """Make the image whose pixel x shows the given image at ``warp(x)``.
@@ -67,8 +73,8 @@ def resample(
     fill : float, optional
         The value where the warp leaves the image or hits an invalid pixel. By default
         NaN, in integer images 0.
-    return_valid : bool
-        Whether to return as well where the result shows the image.
+    return_mask : bool
+        Whether to return as well where the result shows valid pixels of the image.
     threads : int, optional
         By default ``PHOTALIGN_THREADS`` or the CPUs that the process may use. The
         result is the same bit for bit.
@@ -77,8 +83,8 @@ def resample(
     -------
     resampled : ndarray, shape ``shape`` or ``shape + (C,)``, dtype of the image
         Integers are rounded half to even and saturated.
-    valid : ndarray, shape ``shape``, bool
-        Only with ``return_valid=True``.
+    mask : ndarray, shape ``shape``, bool
+        Only with ``return_mask=True``.
 
     Raises
     ------
@@ -95,36 +101,23 @@ def resample(
     array([[10, 20, 30,  0]], dtype=uint8)
     """
     given = np.asarray(image)
-    pixels = as_image(given)
+    pixels = as_lattice(given, 2)
     dtype = given.dtype
     matrix = np.ascontiguousarray(as_warp(warp).matrix)
-    rows, columns = _rows_and_columns(pixels.shape if shape is None else shape)
+    rows, columns = rows_and_columns(pixels.shape if shape is None else shape)
     workers = thread_count(threads)
-    view = core_sampler(
-        pixels,
-        KERNELS[choice(kernel, KERNELS, "kernel")],
-        boundary="mirror",
-        domain="image",
-        fill=_fill(fill, dtype),
-        cval=0.0,
-        threads=workers,
+    interpolation = Interpolation(
+        kernel=KERNELS[choice(kernel, KERNELS, "kernel")], fill=_fill(fill, dtype)
     )
-    resampled = np.empty((rows, columns, pixels.shape[2]), pixels.dtype)
-    valid = np.empty((rows, columns), np.uint8) if return_valid else None
-    view.resample(matrix, resampled, valid, workers)
+    view = interpolation.sampler(pixels, workers)
+    # The core writes all types but float16, in the machine's byte order.
+    stored = pixels.dtype.newbyteorder("=")
+    written = real_dtype(stored) if stored == np.float16 else stored
+    resampled = np.empty((rows, columns, pixels.shape[2]), written)
+    mask = np.empty((rows, columns), np.uint8) if return_mask else None
+    view.resample(matrix, resampled, dtype_code(written), mask, workers)
     result = _as_dtype(resampled.reshape(rows, columns, *given.shape[2:]), dtype)
-    return result if valid is None else (result, valid.view(np.bool_))
-
-
-def _rows_and_columns(shape: Sequence[int]) -> tuple[int, int]:
-    message = f"shape: expected rows and columns of 1 or more, got {shape!r}"
-    try:
-        rows, columns = (int(n) for n in tuple(shape)[:2])
-    except (TypeError, ValueError):
-        raise ValueError(message) from None
-    if rows < 1 or columns < 1:
-        raise ValueError(message)
-    return rows, columns
+    return result if mask is None else (result, mask.view(np.bool_))
 
 
 def _fill(fill: float | None, dtype: np.dtype[Any]) -> float:

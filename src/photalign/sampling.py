@@ -1,55 +1,83 @@
-"""Images as functions: values and exact derivatives between the pixels."""
+"""Signals, images and volumes as functions: values and exact derivatives anywhere."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass, field
 from typing import Any
 
 import numpy as np
 
 from photalign import _core
-from photalign._checks import as_image, as_number, as_points, choice, thread_count
-from photalign._interpolation import core_sampler
+from photalign._checks import (
+    as_array,
+    as_lattice,
+    as_number,
+    as_points,
+    choice,
+    per_axis,
+    rows_and_columns,
+    thread_count,
+)
+from photalign._interpolation import BOUNDARIES, DOMAINS, Interpolation, real_dtype
 from photalign._types import Array, ArrayLike, BoolArray
 from photalign.kernels import KERNELS
 from photalign.resampling import resample as resample
+from photalign.warps import Warp, as_warp
 
 # Fewer points are sampled before a second thread is awake.
 _POINTS_PER_THREAD = 16384
+_INDEXINGS = ("xy", "ij")
 
 
 @dataclass(frozen=True, eq=False)
 class Sampler:
-    """An image as a function of points (x, y), with the function's exact gradient.
+    """An image as a function of points, with the function's exact derivatives.
 
-    Value and gradient come from one pass over the pixels under the kernel, read as
-    they are stored. The center of the first pixel is (0, 0). A sampler looks at the
-    image, it does not copy it, unless the numbers are of a type other than uint8,
-    uint16, float32 and float64, or the kernel is prefiltered.
+    Value and derivatives come from one pass over the pixels under the kernel, read as
+    they are stored: any real type, either byte order, any strides. A sampler looks at
+    the image, it does not copy it, unless the kernel is prefiltered or the numbers are
+    integers of 64 bits.
+
+    Points are (x, y), the center of the first pixel is (0, 0); see `ndim`, `indexing`,
+    `spacing` and `origin` for others.
 
     Parameters
     ----------
     image : array_like, shape (H, W) or (H, W, C)
-        A gray or colour image of real numbers, in any memory layout. NaN pixels are
-        invalid.
-    kernel : {"linear", "catmull_rom", "bspline3", "bspline5"}
-        See `photalign.kernels`.
-    boundary : {"mirror", "nearest", "constant"}
+        Of real numbers. With ``ndim=1`` a signal, shape (N,) or (N, C), with ``ndim=3``
+        a volume, shape (D, H, W) or (D, H, W, C). NaN pixels are invalid.
+    kernel : str
+        One of `photalign.kernels.KERNELS`: "nearest", "linear", "catmull_rom",
+        "keys6", "bspline2", "bspline3", "bspline5", or a B-spline without its
+        prefilter, "bspline2_direct", "bspline3_direct", "bspline5_direct".
+    boundary : {"mirror", "reflect", "nearest", "wrap", "constant"}
         What pixels beyond the border are: ``d c b | a b c d | c b a``, or
-        ``a a a | a b c d | d d d``, or `cval`. SciPy calls them "mirror", "nearest"
-        and "grid-constant".
+        ``c b a | a b c d | d c b``, or ``a a a | a b c d | d d d``, or
+        ``b c d | a b c d | a b c``, or `cval`.
     domain : {"image", "support", "unbounded"}
-        Where samples are valid: from the first to the last pixel's center; where
-        besides every pixel that the kernel weighs lies in the image; everywhere.
+        Where samples are valid: from the center of the first pixel to that of the
+        last; where besides every pixel that the kernel weighs lies in the image;
+        everywhere.
     prefilter : bool
         Whether a B-spline passes through the pixels. False weighs the pixels
-        themselves with it, which smooths them.
+        themselves with it, which smooths them, like the kernels named "direct".
     fill : float
-        The value of invalid samples; their gradient is 0.
+        The value of invalid samples; their derivatives are 0.
     cval : float
         The pixels beyond the border if the boundary is "constant".
-    ndim : int
-        Dimension of the points; 2.
+    ndim : {2, 1, 3}
+        How many axes of the image hold pixels.
+    scale : float
+        Values and derivatives are multiplied by it, as if the pixels had been.
+    spacing : float or sequence of float
+        Distance between pixels, for all axes or each of them, in the order of the
+        points. Not 0; negative where coordinates fall.
+    origin : float or sequence of float
+        The point at the center of the first pixel.
+    indexing : {"xy", "ij"}
+        The order of coordinates, and with them of derivatives: x, y, z, or that of the
+        axes of the array.
 
     Raises
     ------
@@ -58,18 +86,21 @@ class Sampler:
 
     Notes
     -----
+    Samples are float32 for float32, float16 and integers of up to 16 bits, else
+    float64.
+
+    Where the derivative of the kernel jumps (linear: at the pixels), it is the one to
+    the right or below; at the upper end of a bounded domain the one to the left or
+    above. Along an axis of one pixel there is no slope.
+
     Many points are sampled by several threads, ``PHOTALIGN_THREADS`` or as many as the
     CPUs that the process may use; the result is the same bit for bit.
-
-    Samples are float32 for float32 images and integers of up to 16 bits, else float64.
-    The slope of the linear kernel jumps at the pixels: there it is the one to the
-    right or below, in the last column or row the one to the left or above.
 
     Examples
     --------
     >>> import numpy as np
-    >>> from photalign.sampling import Sampler
-    >>> sampler = Sampler(np.array([[0, 10, 20], [30, 40, 50]], dtype=np.uint8))
+    >>> import photalign as pa
+    >>> sampler = pa.Sampler(np.array([[0, 10, 20], [30, 40, 50]], dtype=np.uint8))
     >>> value, gradient = sampler.value_and_grad([[0.5, 0.0], [2.0, 0.5], [9.0, 0.0]])
     >>> value
     array([ 5., 35., nan], dtype=float32)
@@ -88,95 +119,476 @@ class Sampler:
     fill: float = np.nan
     cval: float = 0.0
     ndim: int = 2
+    scale: float = 1.0
+    spacing: float | Sequence[float] = 1.0
+    origin: float | Sequence[float] = 0.0
+    indexing: str = "xy"
     _view: _core.Sampler = field(init=False, repr=False)
+    _interpolation: Interpolation = field(init=False, repr=False)
+    _shape: tuple[int, ...] = field(init=False, repr=False)
     _dtype: np.dtype[Any] = field(init=False, repr=False)
     _channels: tuple[int, ...] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         """Check the arguments, and prefilter the image if the kernel asks for it."""
-        if self.ndim != 2:
-            raise ValueError(f"ndim: expected 2, got {self.ndim!r}")
-        pixels = as_image(self.image)
-        kernel = KERNELS[choice(self.kernel, KERNELS, "kernel")]
-        cval = as_number(self.cval, "cval")
-        if not np.isfinite(cval):
-            raise ValueError(f"cval: expected a finite number, got {cval}")
-        view = core_sampler(
-            pixels,
-            kernel if self.prefilter else kernel.direct,
-            boundary=self.boundary,
-            domain=self.domain,
-            fill=as_number(self.fill, "fill"),
-            cval=cval,
-            threads=thread_count(None),
-        )
-        is_double = pixels.dtype == np.float64
+        if self.ndim not in (1, 2, 3):
+            raise ValueError(f"ndim: expected 1, 2 or 3, got {self.ndim!r}")
+        pixels = as_lattice(self.image, self.ndim)
+        interpolation = self._read_options()
+        view = interpolation.sampler(pixels, thread_count(None))
+        given = np.shape(self.image)
         object.__setattr__(self, "_view", view)
-        object.__setattr__(self, "_dtype", np.dtype("f8" if is_double else "f4"))
-        object.__setattr__(self, "_channels", np.shape(self.image)[2:])
+        object.__setattr__(self, "_interpolation", interpolation)
+        object.__setattr__(self, "_shape", given)
+        object.__setattr__(self, "_dtype", real_dtype(pixels.dtype))
+        object.__setattr__(self, "_channels", given[self.ndim :])
 
-    def __call__(self, points: ArrayLike) -> Array:
+    def __call__(
+        self,
+        points: ArrayLike,
+        *,
+        out: Array | None = None,
+        return_mask: bool = False,
+    ) -> Any:
         """Sample the image.
 
         Parameters
         ----------
-        points : array_like, shape (..., 2)
-            Points (x, y), px; one with a NaN is outside.
+        points : array_like, shape (..., ndim)
+            Where; a point with a NaN is outside.
+        out : ndarray, shape (...) or (..., C), float32 or float64, optional
+            C-contiguous array for the values.
+        return_mask : bool
+            Whether to return as well where samples are valid.
 
         Returns
         -------
-        ndarray, shape (...) or (..., C), float32 or float64
+        values : ndarray, shape (...) or (..., C), float32 or float64
             Values, with the channels of a colour image on the last axis.
+        mask : ndarray, shape (...), bool
+            Only with ``return_mask=True``.
         """
-        xy = as_points(points)
-        values = np.empty(xy.shape[:-1] + self._channels, self._dtype)
-        self._sample(xy, values, None, None)
-        return values
+        results = self._sample(points, 0, None if out is None else (out,), return_mask)
+        return results if return_mask else results[0]
 
-    def value_and_grad(self, points: ArrayLike) -> tuple[Array, Array]:
+    def value_and_grad(
+        self,
+        points: ArrayLike,
+        *,
+        out: tuple[Array, Array] | None = None,
+        return_mask: bool = False,
+    ) -> tuple[Any, ...]:
         """Sample the image and its gradient in one pass.
 
         Parameters
         ----------
-        points : array_like, shape (..., 2)
-            Points (x, y), px; one with a NaN is outside.
+        points : array_like, shape (..., ndim)
+            Where; a point with a NaN is outside.
+        out : (ndarray, ndarray), optional
+            C-contiguous arrays for values and gradients.
+        return_mask : bool
+            Whether to return as well where samples are valid.
 
         Returns
         -------
         values : ndarray, shape (...) or (..., C), float32 or float64
             As from a call of the sampler.
-        gradients : ndarray, shape (..., 2) or (..., C, 2), same dtype
-            Derivatives of the values by x and by y, per px.
+        gradients : ndarray, shape (..., ndim) or (..., C, ndim), same dtype
+            Derivatives of the values by each coordinate, in the order of these.
+        mask : ndarray, shape (...), bool
+            Only with ``return_mask=True``.
+
+        Raises
+        ------
+        ValueError
+            If the kernel has no derivative ("nearest").
         """
-        xy = as_points(points)
-        values = np.empty(xy.shape[:-1] + self._channels, self._dtype)
-        gradients = np.empty((*values.shape, 2), self._dtype)
-        self._sample(xy, values, gradients, None)
-        return values, gradients
+        return self._sample(points, 1, out, return_mask)
+
+    def value_grad_hess(
+        self,
+        points: ArrayLike,
+        *,
+        out: tuple[Array, Array, Array] | None = None,
+        return_mask: bool = False,
+    ) -> tuple[Any, ...]:
+        """Sample the image, its gradient and its Hessian in one pass.
+
+        Parameters
+        ----------
+        points : array_like, shape (..., ndim)
+            Where; a point with a NaN is outside.
+        out : (ndarray, ndarray, ndarray), optional
+            C-contiguous arrays for values, gradients and Hessians.
+        return_mask : bool
+            Whether to return as well where samples are valid.
+
+        Returns
+        -------
+        values : ndarray, shape (...) or (..., C), float32 or float64
+            As from a call of the sampler.
+        gradients : ndarray, shape (..., ndim) or (..., C, ndim), same dtype
+            As from `value_and_grad`.
+        hessians : ndarray, shape (..., ndim, ndim) or (..., C, ndim, ndim), same dtype
+            Second derivatives. They are continuous for "bspline3" and "bspline5"; of
+            the linear kernel only the mixed ones are not 0.
+        mask : ndarray, shape (...), bool
+            Only with ``return_mask=True``.
+
+        Raises
+        ------
+        ValueError
+            If the kernel has no derivative ("nearest").
+        """
+        return self._sample(points, 2, out, return_mask)
 
     def inside(self, points: ArrayLike) -> BoolArray:
         """Tell where samples are valid.
 
         Parameters
         ----------
-        points : array_like, shape (..., 2)
-            Points (x, y), px.
+        points : array_like, shape (..., ndim)
+            Where.
 
         Returns
         -------
         ndarray, shape (...), bool
             Whether the point lies in the domain and no pixel under the kernel is NaN.
         """
-        xy = as_points(points)
+        mask: BoolArray = self._sample(points, 0, None, True)[1]
+        return mask
+
+    def jvp(self, points: ArrayLike, tangents: ArrayLike) -> tuple[Array, Array]:
+        """Sample the image, and how the values change when the points move.
+
+        The Jacobian-vector product: gradients are contracted as they are found, none
+        is stored.
+
+        Parameters
+        ----------
+        points : array_like, shape (..., ndim)
+            Where.
+        tangents : array_like, shape (..., ndim) or (P, ..., ndim)
+            Motions of the points; further axes before those of the points are for
+            several motions, one for each parameter of a warp, say.
+
+        Returns
+        -------
+        values : ndarray, shape (...) or (..., C), float32 or float64
+            As from a call of the sampler.
+        changes : ndarray, shape of the values, or (P, ...) with it, same dtype
+            Derivative of the values along each tangent; 0 where invalid.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import photalign as pa
+        >>> sampler = pa.Sampler(np.array([[0.0, 10.0], [30.0, 40.0]]))
+        >>> sampler.jvp([0.5, 0.5], [[1.0, 0.0], [0.0, 1.0]])
+        (array(20.), array([10., 30.]))
+        """
+        self._expect_derivatives("jvp")
+        xy = self._read_points(points)
+        given = as_array(tangents, "tangents")
+        lead = given.ndim - xy.ndim
+        if lead < 0 or given.shape[lead:] != xy.shape:
+            raise ValueError(
+                f"tangents: expected shape {xy.shape}, that of the points, or more "
+                f"axes before it, got {given.shape}"
+            )
         values = np.empty(xy.shape[:-1] + self._channels, self._dtype)
-        valid = np.empty(xy.shape[:-1], np.uint8)
-        self._sample(xy, values, None, valid)
-        return valid.view(np.bool_)
+        changes = np.empty(given.shape[:lead] + values.shape, self._dtype)
+        flat = np.ascontiguousarray(given, self._dtype)
+        flat = flat.reshape(_size(given.shape[:lead]), _size(xy.shape[:-1]), self.ndim)
+        xy = self._as_rows(xy)
+        self._view.push_forward(xy, flat, values, changes, _threads_for(len(xy)))
+        return values, changes
+
+    def vjp(self, points: ArrayLike, cotangents: ArrayLike) -> Array:
+        """Pull cotangents of the values back to the points.
+
+        The vector-Jacobian product, the adjoint of `jvp`.
+
+        Parameters
+        ----------
+        points : array_like, shape (..., ndim)
+            Where.
+        cotangents : array_like, shape (...) or (..., C)
+            Derivatives of something by the values.
+
+        Returns
+        -------
+        ndarray, shape (..., ndim), float32 or float64
+            Its derivatives by the points; 0 where invalid.
+        """
+        self._expect_derivatives("vjp")
+        xy = self._read_points(points)
+        given = self._read_cotangents(cotangents, xy)
+        pulled = np.empty(xy.shape, self._dtype)
+        xy = self._as_rows(xy)
+        self._view.pull_back(
+            xy,
+            np.ascontiguousarray(given, self._dtype),
+            pulled,
+            _threads_for(len(xy)),
+        )
+        return pulled
+
+    def vjp_image(self, points: ArrayLike, cotangents: ArrayLike) -> Array:
+        """Pull cotangents of the values back to the pixels.
+
+        Sampling is linear in the image (but for `cval`); this is its adjoint, which
+        puts every cotangent on the pixels under the kernel, by their weights. If the
+        kernel is prefiltered, so is the result, transposed.
+
+        Parameters
+        ----------
+        points : array_like, shape (..., ndim)
+            Where. Invalid samples contribute nothing.
+        cotangents : array_like, shape (...) or (..., C)
+            Derivatives of something by the values.
+
+        Returns
+        -------
+        ndarray, shape of the image, float32 or float64
+            Its derivatives by the pixels. Sums are taken in float64, in the order of
+            the points.
+        """
+        xy = self._read_points(points)
+        given = self._read_cotangents(cotangents, xy)
+        pad = 2 * self._interpolation.padding
+        pixels = tuple(n + pad for n in self._shape[: self.ndim])
+        stored = np.zeros((*pixels, _size(self._channels)))
+        self._view.scatter(
+            self._as_rows(xy), np.ascontiguousarray(given, np.float64), stored
+        )
+        image = self._interpolation.to_pixels(stored, thread_count(None))
+        return np.ascontiguousarray(image, self._dtype).reshape(self._shape)
+
+    def grid(self, *coordinates: ArrayLike) -> tuple[Array, Array, BoolArray]:
+        """Sample a grid of points, given by its coordinates along each axis.
+
+        Parameters
+        ----------
+        *coordinates : array_like, shape (N,)
+            Of the grid's columns and rows (with ``indexing="ij"`` rows and columns),
+            of its points in one dimension, or of its columns, rows and slices in three.
+            They need not be in order.
+
+        Returns
+        -------
+        values : ndarray, shape (rows, columns) or (rows, columns, C)
+            As from a call of the sampler; a volume's begin with its slices.
+        gradients : ndarray, shape (rows, columns, 2) or (rows, columns, C, 2)
+            As from `value_and_grad`.
+        mask : ndarray, shape (rows, columns), bool
+            Where samples are valid.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import photalign as pa
+        >>> sampler = pa.Sampler(np.array([[0.0, 10.0], [30.0, 40.0]]))
+        >>> sampler.grid([0, 0.5, 1], [0, 0.5])[0]
+        array([[ 0.,  5., 10.],
+               [15., 20., 25.]])
+        """
+        self._expect_derivatives("grid")
+        if len(coordinates) != self.ndim:
+            raise ValueError(
+                f"coordinates: expected {self.ndim} arrays, one for each axis, "
+                f"got {len(coordinates)}"
+            )
+        axes = [_coordinates(axis) for axis in coordinates]
+        if self.indexing == "ij":
+            axes.reverse()
+        shape = tuple(len(axis) for axis in reversed(axes))
+        values, gradients, mask = self._outputs(shape, 1, None)[:3]
+        self._view.sample_grid(axes, values, gradients, mask, thread_count(None))
+        return values, gradients, mask.view(np.bool_)
+
+    def warped(
+        self, warp: Warp | ArrayLike, shape: Sequence[int]
+    ) -> tuple[Array, Array, BoolArray]:
+        """Sample the points that a warp maps the pixels of another image to.
+
+        The same as ``value_and_grad(warp(pixels))`` without an array of the points.
+
+        Parameters
+        ----------
+        warp : Warp or array_like, shape (3, 3)
+            Maps points (x, y) of the other image to points of this one, as they are
+            given to the sampler but always (x, y).
+        shape : sequence of int
+            Of the other image: its rows and columns, and nothing else is read of it.
+
+        Returns
+        -------
+        values : ndarray, shape (rows, columns) or (rows, columns, C)
+            As from a call of the sampler.
+        gradients : ndarray, shape (rows, columns, 2) or (rows, columns, C, 2)
+            As from `value_and_grad`: by the coordinates of this image.
+        mask : ndarray, shape (rows, columns), bool
+            Where samples are valid.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import photalign as pa
+        >>> sampler = pa.Sampler(np.array([[0.0, 10.0], [30.0, 40.0]]))
+        >>> sampler.warped(pa.Translation.from_params([0.5, 0.0]), (2, 1))[0]
+        array([[ 5.],
+               [35.]])
+        """
+        self._expect_derivatives("warped")
+        if self.ndim != 2:
+            raise ValueError(
+                f"ndim: expected 2, which is what warps are for, got {self.ndim}"
+            )
+        matrix = np.ascontiguousarray(as_warp(warp).matrix)
+        rows, columns = rows_and_columns(shape)
+        values, gradients, mask = self._outputs((rows, columns), 1, None)[:3]
+        self._view.sample_scene(
+            matrix, rows, columns, values, gradients, mask, thread_count(None)
+        )
+        return values, gradients, mask.view(np.bool_)
+
+    def _read_options(self) -> Interpolation:
+        kernel = KERNELS[choice(self.kernel, KERNELS, "kernel")]
+        cval = as_number(self.cval, "cval")
+        if not np.isfinite(cval):
+            raise ValueError(f"cval: expected a finite number, got {cval}")
+        scale = as_number(self.scale, "scale")
+        if not np.isfinite(scale):
+            raise ValueError(f"scale: expected a finite number, got {scale}")
+        spacing = per_axis(self.spacing, self.ndim, "spacing")
+        if 0 in spacing:
+            raise ValueError(
+                f"spacing: expected numbers other than 0, got {self.spacing!r}"
+            )
+        origin = per_axis(self.origin, self.ndim, "origin")
+        is_reversed = choice(self.indexing, _INDEXINGS, "indexing") == "ij"
+        return Interpolation(
+            kernel=kernel if self.prefilter else kernel.direct,
+            boundary=choice(self.boundary, BOUNDARIES, "boundary"),
+            domain=choice(self.domain, DOMAINS, "domain"),
+            fill=as_number(self.fill, "fill"),
+            cval=cval,
+            scale=scale,
+            origin=origin[::-1] if is_reversed else origin,
+            spacing=spacing[::-1] if is_reversed else spacing,
+            is_reversed=is_reversed,
+        )
+
+    def _expect_derivatives(self, what: str) -> None:
+        kernel = self._interpolation.kernel
+        if not kernel.derivatives:
+            smooth = ", ".join(k.name for k in KERNELS.values() if k.derivatives)
+            raise ValueError(
+                f"kernel: expected one with derivatives for {what} ({smooth}), "
+                f"got {kernel.name!r}"
+            )
+
+    def _read_points(self, points: ArrayLike) -> Array:
+        return as_points(points, ndim=self.ndim, keep_single=True)
+
+    def _as_rows(self, points: Array) -> Array:
+        rows = points if points.ndim == 2 else points.reshape(-1, self.ndim)
+        if not rows.flags.c_contiguous and any(s % rows.itemsize for s in rows.strides):
+            return np.ascontiguousarray(rows)
+        return rows
+
+    def _read_cotangents(self, cotangents: ArrayLike, points: Array) -> Array:
+        given = as_array(cotangents, "cotangents")
+        expected = points.shape[:-1] + self._channels
+        if given.shape != expected:
+            raise ValueError(
+                f"cotangents: expected shape {expected}, that of the values, "
+                f"got {given.shape}"
+            )
+        return given
 
     def _sample(
-        self, xy: Array, values: Array, gradients: Array | None, valid: Array | None
-    ) -> None:
-        if xy.ndim != 2:
-            xy = xy.reshape(-1, 2)
-        threads = thread_count(None) if len(xy) > _POINTS_PER_THREAD else 1
-        self._view.sample(xy, values, gradients, valid, threads)
+        self,
+        points: ArrayLike,
+        order: int,
+        out: tuple[Array, ...] | None,
+        return_mask: bool,
+    ) -> tuple[Array, ...]:
+        if order:
+            self._expect_derivatives("a gradient")
+        given = self._read_points(points)
+        results = self._outputs(given.shape[:-1], order, out, return_mask)
+        rows = self._as_rows(given)
+        values, gradients, hessians, mask = (
+            results[0],
+            results[1] if order > 0 else None,
+            results[2] if order > 1 else None,
+            results[-1] if return_mask else None,
+        )
+        self._view.sample(
+            rows, values, gradients, hessians, mask, _threads_for(len(rows))
+        )
+        if mask is None:
+            return results
+        return (*results[:-1], mask.view(np.bool_))
+
+    def _outputs(
+        self,
+        shape: tuple[int, ...],
+        order: int,
+        out: tuple[Array, ...] | None,
+        with_mask: bool = True,
+    ) -> tuple[Array, ...]:
+        """Make or check the arrays for values and derivatives, then the mask."""
+        shapes = [shape + self._channels]
+        for _ in range(order):
+            shapes.append((*shapes[-1], self.ndim))
+        if out is None:
+            arrays = tuple(np.empty(shape, self._dtype) for shape in shapes)
+        else:
+            arrays = self._check_out(out, shapes)
+        return (*arrays, np.empty(shape, np.uint8)) if with_mask else arrays
+
+    def _check_out(
+        self, out: tuple[Array, ...], shapes: list[tuple[int, ...]]
+    ) -> tuple[Array, ...]:
+        if not isinstance(out, tuple | list) or len(out) != len(shapes):
+            raise ValueError(f"out: expected a tuple of {len(shapes)} arrays")
+        for array, shape in zip(out, shapes, strict=True):
+            if not isinstance(array, np.ndarray):
+                raise TypeError(f"out: expected an ndarray, got {type(array).__name__}")
+            flags = array.flags
+            if (
+                array.shape != shape
+                or array.dtype != self._dtype
+                or not (flags.c_contiguous and flags.writeable and flags.aligned)
+            ):
+                layout = "C-contiguous" if flags.c_contiguous else "not C-contiguous"
+                access = "writable" if flags.writeable else "read-only"
+                raise ValueError(
+                    f"out: expected a writable, C-contiguous {self._dtype} array of "
+                    f"shape {shape}, got a {access}, {layout} {array.dtype} array of "
+                    f"shape {array.shape}"
+                )
+        return tuple(out)
+
+
+def _threads_for(points: int) -> int:
+    return thread_count(None) if points > _POINTS_PER_THREAD else 1
+
+
+def _size(shape: tuple[int, ...]) -> int:
+    size = 1
+    for n in shape:
+        size *= n
+    return size
+
+
+def _coordinates(values: ArrayLike) -> Array:
+    array = as_array(values, "coordinates")
+    if array.ndim != 1:
+        raise ValueError(
+            f"coordinates: expected arrays of shape (N,), got {array.shape}"
+        )
+    return np.ascontiguousarray(array, np.float64)

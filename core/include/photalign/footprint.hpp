@@ -1,141 +1,224 @@
-// Value and gradient of the pixels under one kernel, all channels in one pass.
+// The taps of the points of a block, brought together so that vectors over points can be loaded.
 //
-// With t and s the position inside the cell along x and y, and p the pixels of the footprint,
-//   value = sum_c w_c(t) sum_r w_r(s) p_rc,   and for d/dx or d/dy the derivative d_c(t) or d_r(s).
-// Columns are summed first: a column can be a vector, of channels or of neighboring columns.
+// Points lie anywhere, so their taps are copied first, row by row, into memory that the first cache
+// holds; what follows is as regular as if the image had been dense. There are two ways:
+//   RawRows    packed pixels of the common types: whole rows as they are, a few bytes a point,
+//   which
+//              are taken apart in vectors
+//   TapPlanes  anything else: tap by tap, converted on the way
+// Footprints at the border are put together pixel by pixel in both.
 #pragma once
 
-#include <type_traits>
-
-#include "image.hpp"
-#include "kernels.hpp"
-#include "quad.hpp"
+#include "contraction.hpp"
+#include "elements.hpp"
+#include "interleaving.hpp"
 
 PHOTALIGN_ISA_BEGIN
 
-// The type that images of T are computed in.
-template <class T>
-using Real = std::conditional_t<std::is_same_v<T, double>, double, float>;
-
-// V is a number, or a vector of channels or columns.
-template <class V>
-struct Sampled {
-  V value, x, y;
-};
-
-// The kernel at t along x and at s along y, in one go.
-template <class K, class S>
-struct Weights {
-  Quad<S> w[K::taps], d[K::taps];
-
-  Weights(S t, S s) { K::weights(Quad<S>{t, s, t, s}, w, d); }
-
-  S x(int c) const { return w[c][0]; }
-  S dx(int c) const { return d[c][0]; }
-  S y(int r) const { return w[r][1]; }
-  S dy(int r) const { return d[r][1]; }
-};
-
-// The separable sum over columns `at(r, c)` that weigh `x(c)`.
-template <class K, int columns, int order, class S, class X, class DX, class At>
-inline auto contract(const Weights<K, S>& weights, X x, DX dx, At at) {
-  using V = decltype(at(0, 0));
-  Sampled<V> sum{};
-#pragma GCC unroll 6
-  for (int c = 0; c < columns; ++c) {
-    V column{}, change{};
-#pragma GCC unroll 6
-    for (int r = 0; r < K::taps; ++r) {
-      const V p = at(r, c);
-      column += weights.y(r) * p;
-      if constexpr (order > 0) change += weights.dy(r) * p;
-    }
-    sum.value += x(c) * column;
-    if constexpr (order > 0) {
-      sum.x += dx(c) * column;
-      sum.y += x(c) * change;
-    }
-  }
-  return sum;
+// As many points, a multiple of the lanes, as keep the taps of a block in the first cache.
+constexpr int points_at_once(int bytes_per_point) {
+  const int fit = 16384 / bytes_per_point / lanes * lanes;
+  return fit < lanes ? lanes : fit < block ? fit : block;
 }
 
-// Every tap of a row by itself: `at(r, c)` is a number or the channels of a pixel.
-template <class K, int order, class S, class At>
-inline auto sample_pixels(S t, S s, At at) {
-  using V = decltype(at(0, 0));
-  if constexpr (std::is_same_v<K, Linear>) {
-    // The derivatives are differences that the value needs as well.
-    const V p = at(0, 0);
-    const V px = at(0, 1) - p;
-    const V pxy = at(1, 1) - at(1, 0) - px;
-    const V y = at(1, 0) - p + t * pxy;
-    return Sampled<V>{p + t * px + s * y, px + s * pxy, y};
-  } else {
-    const Weights<K, S> weights(t, s);
-    return contract<K, K::taps, order>(
-        weights, [&](int c) { return weights.x(c); }, [&](int c) { return weights.dx(c); }, at);
+constexpr int power(int base, int exponent) {
+  return exponent ? base * power(base, exponent - 1) : 1;
+}
+
+// Where the taps of one footprint are, along every axis, in bytes from pixel 0 or from the first
+// tap, or `no_pixel`.
+struct TapOffsets {
+  std::int64_t at[max_dimension][max_taps];
+
+  static constexpr std::int64_t absent = INT64_MIN;
+
+  // Of a footprint inside the image.
+  explicit TapOffsets(const Prepared& sampler) {
+    for (int a = 0; a < max_dimension; ++a)
+      for (int k = 0; k < sampler.taps; ++k) at[a][k] = k * sampler.view.image.stride[a];
+  }
+
+  // Of a footprint at the border.
+  template <class S>
+  TapOffsets(const Prepared& sampler, const Located<S>& points, int point) {
+    const Lattice& image = sampler.view.image;
+    for (int a = 0; a < image.dimension; ++a) {
+      const Axis& axis = sampler.axes[a];
+      const std::int64_t first = axis.cell(points.position[a][point]) - sampler.before;
+      for (int k = 0; k < sampler.taps; ++k) {
+        const std::int64_t index = axis.stored(sampler.view.boundary, first + k);
+        at[a][k] = index == no_pixel ? absent : (index - axis.pad) * image.stride[a];
+      }
+    }
+  }
+};
+
+// Visits the taps in order, as visit(offset in bytes), or visit(absent).
+template <class Visit>
+inline void for_each_tap(const TapOffsets& offsets, int dimension, int taps, Visit visit) {
+  const int ny = dimension > 1 ? taps : 1;
+  const int nz = dimension > 2 ? taps : 1;
+  for (int z = 0; z < nz; ++z) {
+    const std::int64_t of_z = dimension > 2 ? offsets.at[2][z] : 0;
+    for (int y = 0; y < ny; ++y) {
+      const std::int64_t of_y = dimension > 1 ? offsets.at[1][y] : 0;
+      const bool is_absent = of_z == TapOffsets::absent || of_y == TapOffsets::absent;
+      for (int x = 0; x < taps; ++x) {
+        const std::int64_t of_x = offsets.at[0][x];
+        visit(is_absent || of_x == TapOffsets::absent ? TapOffsets::absent : of_z + of_y + of_x);
+      }
+    }
   }
 }
 
-// The taps of a gray row in one vector of four, or six of them in two vectors that overlap.
-template <class K, int order, class S, class Row>
-inline Sampled<S> sample_gray_rows(S t, S s, Row row) {
-  static_assert(K::taps == 4 || K::taps == 6);
-  constexpr int vectors = K::taps == 4 ? 1 : 2;
-  const Weights<K, S> weights(t, s);
-  const auto vector = [](const Quad<S>* w, int v) {
-    return v == 0 ? Quad<S>{w[0][0], w[1][0], w[2][0], w[3][0]}
-                  : Quad<S>{0, 0, w[K::taps - 2][0], w[K::taps - 1][0]};
+// [tap][point], converted, one channel.
+template <class S, int taps, int dimension>
+struct TapPlanes {
+  static constexpr int n_taps = power(taps, dimension);
+  static constexpr int points = points_at_once(n_taps * sizeof(S));
+  alignas(64) S planes[n_taps][points];
+
+  struct Row {
+    const S* planes;
+    Channels<Vector<S>, 1> operator()(int k) const { return {{load(planes + k * points)}}; }
   };
-  const auto sum = contract<K, vectors, order>(
-      weights, [&](int v) { return vector(weights.w, v); },
-      [&](int v) { return vector(weights.d, v); },
-      [&](int r, int v) { return load_quad<S>(row(r) + 2 * v); });
-  return {add_lanes(sum.value), add_lanes(sum.x), add_lanes(sum.y)};
-}
+  struct Rows {
+    const TapPlanes& all;
+    int group;
+    Row operator()(int row) const { return {all.planes[row * taps] + group}; }
+  };
+  Rows at(int group) const { return {*this, group}; }
+};
 
-// Writes the values of all channels, and from order 1 on their gradients, of the footprint whose
-// first tap is `first`. `channels` is that of a packed image (1, 3, 4), or 0: any number, any
-// strides. Returns whether the sample is valid: no pixel of it is NaN.
-template <class K, class T, int channels, int order>
-inline bool sample_footprint(const Image& image, const std::byte* first, Real<T> t, Real<T> s,
-                             Real<T>* values, Real<T>* gradients) {
-  using S = Real<T>;
-  bool valid = true;
-  if constexpr (channels > 1) {
-    const auto sum = sample_pixels<K, order>(t, s, [&](int r, int c) {
-      const T* pixel = reinterpret_cast<const T*>(first + r * image.row_stride) + channels * c;
-      // Of three channels the last pixel is read one element early, to stay inside the footprint.
-      const bool is_last = channels == 3 && c == K::taps - 1;
-      return is_last ? drop_first(load_quad<S>(pixel - 1)) : load_quad<S>(pixel);
-    });
-    store_lanes<channels>(values, sum.value);
-    if constexpr (order > 0) store_interleaved<channels>(gradients, sum.x, sum.y);
-    for (int c = 0; c < channels; ++c) valid &= sum.value[c] == sum.value[c];
-  } else {
-    const std::int64_t n_channels = channels == 1 ? 1 : image.channels;
-    for (std::int64_t channel = 0; channel < n_channels; ++channel) {
-      const std::byte* tap = first + channel * image.channel_stride;
-      const std::int64_t column_stride = channels == 1 ? sizeof(T) : image.column_stride;
-      const auto row = [&](int r) { return tap + r * image.row_stride; };
-      Sampled<S> sum;
-      if constexpr (channels == 1 && K::taps >= 4) {
-        sum = sample_gray_rows<K, order>(t, s,
-                                         [&](int r) { return reinterpret_cast<const T*>(row(r)); });
-      } else {
-        sum = sample_pixels<K, order>(t, s, [&](int r, int c) {
-          return static_cast<S>(*reinterpret_cast<const T*>(row(r) + c * column_stride));
-        });
-      }
-      values[channel] = sum.value;
-      if constexpr (order > 0) {
-        gradients[2 * channel] = sum.x;
-        gradients[2 * channel + 1] = sum.y;
-      }
-      valid &= sum.value == sum.value;
+// Copies the points [first, first + count) of a block. The layout of `planes` is that of TapPlanes,
+// with so many points.
+template <class T, bool is_swapped>
+void fetch_planes(const Prepared& sampler, const Located<Real<T>>& located, std::int64_t channel,
+                  int first, int count, Real<T>* planes, int points) {
+  const Lattice& image = sampler.view.image;
+  const std::byte* data = image.data + channel * image.channel_stride;
+  const int dimension = image.dimension;
+  const TapOffsets inner(sampler);
+  for (int k = 0; k < count; ++k) {
+    Real<T>* to = planes + k;
+    if (located.all_inner || located.inner[first + k]) [[likely]] {
+      const std::byte* from = data + located.first[first + k];
+      for_each_tap(inner, dimension, sampler.taps, [&](std::int64_t offset) {
+        *to = read_element<T, is_swapped>(from + offset);
+        to += points;
+      });
+    } else if (located.inside[first + k]) {
+      const TapOffsets border(sampler, located, first + k);
+      for_each_tap(border, dimension, sampler.taps, [&](std::int64_t offset) {
+        *to = offset == TapOffsets::absent ? static_cast<Real<T>>(sampler.view.cval)
+                                           : read_element<T, is_swapped>(data + offset);
+        to += points;
+      });
+    } else {
+      for_each_tap(inner, dimension, sampler.taps, [&](std::int64_t) {
+        *to = 0;
+        to += points;
+      });
     }
   }
-  return valid || !std::is_same_v<S, T>;
 }
+
+// Bytes of a row of a footprint, rounded up to what can be copied in one go.
+template <class T, int channels, int taps>
+constexpr int row_bytes() {
+  int bytes = 4;
+  while (bytes < taps * channels * static_cast<int>(sizeof(T))) bytes *= 2;
+  return bytes;
+}
+
+// Element `i` of rows of packed T whose 32-bit words are in vectors.
+template <class T>
+inline Float element_of(const Int* words, int i) {
+  const Int word = words[i * static_cast<int>(sizeof(T)) / 4];
+  if constexpr (std::is_same_v<T, float>) return reinterpret_cast<Float>(word);
+  if constexpr (std::is_same_v<T, std::uint8_t>) return to_float(byte_of(word, i % 4));
+  if constexpr (std::is_same_v<T, std::uint16_t>)
+    return to_float(i % 2 ? shift_right_unsigned(word, 16) : word & 0xffff);
+  if constexpr (std::is_same_v<T, std::int16_t>) return to_float((i % 2 ? word : word << 16) >> 16);
+}
+
+// [row][point][bytes of the row].
+template <class T, int channels, int taps, int dimension>
+struct RawRows {
+  static constexpr int bytes = row_bytes<T, channels, taps>();
+  static constexpr int n_rows = power(taps, dimension - 1);
+  static constexpr int points = points_at_once(n_rows * bytes);
+  alignas(64) std::byte rows[n_rows][points][bytes];
+
+  struct Row {
+    static constexpr int n_words = bytes / 4;
+    Int words[n_words];
+
+    [[gnu::always_inline]] explicit Row(const std::byte* from) {
+      Int taking_turns[n_words];
+#pragma GCC unroll 16
+      for (int i = 0; i < n_words; ++i)
+        taking_turns[i] = load_vector<Int>(from + i * static_cast<int>(sizeof(Int)));
+      deinterleave<n_words>(taking_turns, words);
+    }
+    [[gnu::always_inline]] Channels<Float, channels> operator()(int k) const {
+      Channels<Float, channels> pixel;
+#pragma GCC unroll 4
+      for (int c = 0; c < channels; ++c) pixel.c[c] = element_of<T>(words, k * channels + c);
+      return pixel;
+    }
+  };
+  struct Rows {
+    const RawRows& all;
+    int group;
+    [[gnu::always_inline]] Row operator()(int row) const { return Row(all.rows[row][group]); }
+  };
+  Rows at(int group) const { return {*this, group}; }
+
+  // Copies the points [first, first + count) of a block. False if the border holds a number that is
+  // not in the image.
+  [[gnu::flatten]] bool fetch(const Prepared& sampler, const Located<float>& located, int first,
+                              int count) {
+    const Lattice& image = sampler.view.image;
+    const std::byte* data = image.data;
+    const std::int64_t step_y = image.stride[1], step_z = image.stride[2];
+    const std::int64_t* at = located.first + first;
+    if (located.all_inner) {
+      for (int k = 0; k < count; ++k) copy_rows(data + at[k], step_y, step_z, k);
+      return true;
+    }
+    for (int k = 0; k < count; ++k) {
+      if (located.inner[first + k])
+        copy_rows(data + at[k], step_y, step_z, k);
+      else if (located.inside[first + k] && !fetch_border(sampler, located, first, k))
+        return false;
+    }
+    return true;
+  }
+
+ private:
+  void copy_rows(const std::byte* from, std::int64_t step_y, std::int64_t step_z, int k) {
+#pragma GCC unroll 6
+    for (int r = 0; r < n_rows; ++r)
+      std::memcpy(rows[r][k], from + r % taps * step_y + r / taps * step_z, bytes);
+  }
+
+  [[gnu::noinline]] bool fetch_border(const Prepared& sampler, const Located<float>& located,
+                                      int first, int k) {
+    const TapOffsets border(sampler, located, first + k);
+    int tap = 0;
+    bool is_complete = true;
+    for_each_tap(border, dimension, taps, [&](std::int64_t offset) {
+      constexpr int pixel = channels * sizeof(T);
+      if (offset == TapOffsets::absent)
+        is_complete = false;
+      else
+        std::memcpy(rows[tap / taps][k] + tap % taps * pixel, sampler.view.image.data + offset,
+                    pixel);
+      ++tap;
+    });
+    return is_complete;
+  }
+};
 
 PHOTALIGN_ISA_END

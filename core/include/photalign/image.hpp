@@ -6,7 +6,8 @@
 
 namespace photalign {
 
-enum class DType : int { u8, u16, f32, f64 };
+// Images to be aligned have one of the first four types; samplers read them all.
+enum class DType : int { u8, u16, f32, f64, i8, i16, u32, i32, f16 };
 
 struct Image {
   const std::byte* data = nullptr;

@@ -1,4 +1,4 @@
-// One row of an image that shows a sampler through a homography: warp, sample and store, by blocks.
+// The points that the pixels of an image show, and samples as pixels of any type.
 #pragma once
 
 #include <type_traits>
@@ -7,28 +7,25 @@
 
 PHOTALIGN_ISA_BEGIN
 
-inline constexpr int block = 128;  // pixels
-
-// A pixel on the border stays there when rounding moves it out of the image.
-inline double kept_inside(double x, double last) {
-  constexpr double rounding = 1e-9;
-  if (x < 0) return x > -rounding ? 0 : x;
-  return x > last && x < last + rounding ? last : x;
-}
-
-// The points of an image that the pixels [first, first + count) of a row show.
-inline void warp_pixels(const double* h, const Image& image, std::int64_t row, std::int64_t first,
-                        int count, double* x, double* y) {
-  const auto last_x = static_cast<double>(image.width - 1);
-  const auto last_y = static_cast<double>(image.height - 1);
+// Coordinates of the points of the pixels [first, first + count) of a row; NaN where the warp shows
+// what lies behind.
+inline void scene_points(const SceneView& scene, std::int64_t row, std::int64_t first, int count,
+                         double* x, double* y) {
+  const double* h = scene.matrix;
   const auto v = static_cast<double>(row);
   const double x0 = h[1] * v + h[2], y0 = h[4] * v + h[5], depth0 = h[7] * v + h[8];
+  const bool is_affine = h[6] == 0 && h[7] == 0 && h[8] == 1;
   for (int k = 0; k < count; ++k) {
     const auto u = static_cast<double>(first + k);
-    const double depth = h[6] * u + depth0;
+    x[k] = h[0] * u + x0;
+    y[k] = h[3] * u + y0;
+  }
+  if (is_affine) return;
+  for (int k = 0; k < count; ++k) {
+    const double depth = h[6] * static_cast<double>(first + k) + depth0;
     const double visible = depth > 0 ? depth : __builtin_nan("");
-    x[k] = kept_inside((h[0] * u + x0) / visible, last_x);
-    y[k] = kept_inside((h[3] * u + y0) / visible, last_y);
+    x[k] /= visible;
+    y[k] /= visible;
   }
 }
 
@@ -41,10 +38,12 @@ void store_values(const S* from, std::int64_t count, T* to) {
     } else {
       // Beside a number this large there is no room for a fraction.
       constexpr S large = std::is_same_v<S, float> ? S(0x1.8p23) : S(0x1.8p52);
-      constexpr S most = static_cast<T>(-1);
-      const S positive = from[k] > 0 ? from[k] : 0;
-      const S saturated = positive < most ? positive : most;
-      to[k] = static_cast<T>(static_cast<int>((saturated + large) - large));
+      constexpr S least = std::is_signed_v<T> ? -S(T(1) << (8 * sizeof(T) - 2)) * 2 : S(0);
+      constexpr S most = -(least + 1) > 0 ? -(least + 1) : S(static_cast<T>(-1));
+      const S not_less = from[k] > least ? from[k] : least;
+      const S saturated = not_less < most ? not_less : most;
+      using Integer = std::conditional_t<(sizeof(T) < 4), int, std::int64_t>;
+      to[k] = static_cast<T>(static_cast<Integer>((saturated + large) - large));
     }
   }
 }
@@ -55,12 +54,22 @@ void store_values(const S* from, std::int64_t count, void* data, DType dtype, st
   switch (dtype) {
     case DType::u8:
       return store_values(from, count, static_cast<std::uint8_t*>(data) + first);
+    case DType::i8:
+      return store_values(from, count, static_cast<std::int8_t*>(data) + first);
     case DType::u16:
       return store_values(from, count, static_cast<std::uint16_t*>(data) + first);
+    case DType::i16:
+      return store_values(from, count, static_cast<std::int16_t*>(data) + first);
+    case DType::u32:
+      return store_values(from, count, static_cast<std::uint32_t*>(data) + first);
+    case DType::i32:
+      return store_values(from, count, static_cast<std::int32_t*>(data) + first);
     case DType::f32:
       return store_values(from, count, static_cast<float*>(data) + first);
     case DType::f64:
       return store_values(from, count, static_cast<double*>(data) + first);
+    case DType::f16:
+      break;  // resampled as float
   }
 }
 

@@ -1,7 +1,8 @@
-// Samples points, resamples images and prefilters them, on several threads and interruptibly. The
-// results do not depend on the number of threads.
+// Samples points and resamples images, on several threads and interruptibly. The results do not
+// depend on the number of threads.
 #pragma once
 
+#include "grid_functions.hpp"
 #include "parallel.hpp"
 #include "sampling_functions.hpp"
 
@@ -10,27 +11,30 @@ namespace photalign {
 void sample(const SamplerView& sampler, const PointsView& points, const SamplesView& out,
             const Execution& execution);
 
-void resample(const SamplerView& sampler, const ResampledView& out, const Execution& execution);
+// At the points that the pixels of an image show.
+void sample_scene(const SamplerView& sampler, const SceneView& scene, const SamplesView& out,
+                  const Execution& execution);
 
-// An image of floats, C-contiguous, [row][column][channel].
-struct FloatImage {
-  void* data = nullptr;
-  bool is_double = false;
-  std::int64_t height = 0;
-  std::int64_t width = 0;
-  std::int64_t channels = 1;
-};
+// At the points of a grid, with gradients.
+void sample_grid(const SamplerView& sampler, const GridView& grid, const SamplesView& out,
+                 const Execution& execution);
 
-// Replaces the pixels by the coefficients of the B-spline of degree 3 or 5 that passes through
-// them, the image being mirrored at its border. For other boundaries pad the image first, with what
-// the boundary puts there, by `prefilter_padding` pixels: farther away the coefficients are
-// constant.
-//
-// The filter is infinite. Pixels that are not finite are therefore filled from their neighbors
-// before it, and coefficients in which they weigh more than 0.001 are NaN after it.
-void prefilter(const FloatImage& image, int degree, const Execution& execution);
+void resample(const SamplerView& sampler, const SceneView& scene, const ResampledView& out,
+              const Execution& execution);
 
-// The distance at which a pixel's weight in a coefficient has fallen below 1e-17.
-int prefilter_padding(int degree);
+// How samples change with the points: changes[p][point][channel] is the gradient times the tangent
+// tangents[p][point][axis]. Values are written too. All are C-contiguous, of the type computed in.
+void push_forward(const SamplerView& sampler, const PointsView& points, const void* tangents,
+                  std::int64_t n_tangents, void* values, void* changes, const Execution& execution);
+
+// The adjoint of that: pulled[point][axis] is the sum over the channels of cotangents
+// [point][channel] times the gradient.
+void pull_back(const SamplerView& sampler, const PointsView& points, const void* cotangents,
+               void* pulled, const Execution& execution);
+
+// The adjoint of sampling in the image: adds to a C-contiguous array of all that is stored, padding
+// included, [z][y][x][channel]. On one thread, so that the order of the additions is fixed.
+void scatter(const SamplerView& sampler, const PointsView& points, const double* cotangents,
+             double* image, const Execution& execution);
 
 }  // namespace photalign

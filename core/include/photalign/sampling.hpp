@@ -1,143 +1,188 @@
-// An image as a function of points: which footprint a point has, inside the image and at its
-// border.
+// An image as a function of points: the way of a block of points through all stages.
+//
+//   positions -> Located (cells) -> TapWeights -> RawRows or TapPlanes (taps) -> contract ->
+//   results
+//
+// Every stage is compiled for what it depends on and not for more: positions for their source,
+// weights for the kernel, taps for the type of the pixels; so the combinations add up, they do not
+// multiply.
 #pragma once
 
-#include "boundary.hpp"
 #include "footprint.hpp"
-#include "sampling_functions.hpp"
+#include "windows.hpp"
 
 PHOTALIGN_ISA_BEGIN
 
-inline double min(double a, double b) { return a < b ? a : b; }
-inline double max(double a, double b) { return a > b ? a : b; }
-inline std::int64_t min(std::int64_t a, std::int64_t b) { return a < b ? a : b; }
+// Where the results of a block go.
+template <class S>
+struct BlockSamples {
+  S* values;
+  S* gradients;
+  S* hessians;
+  std::int64_t channels;
+  typename Located<S>::Flag* valid;  // of every point of the block
+};
 
-// One axis of a sampler. A point x lies in the cell i = floor(x), but the upper end of a bounded
-// domain belongs to the last cell before it, so that the last pixel has the slope that leads to it.
-struct Axis {
-  std::int64_t count, pad;
-  double lower, upper;  // the domain, closed
-  std::int64_t last;    // its last cell
-  // Points whose footprint is stored, closed, and whose floor is found by truncation.
-  double inner_lower, inner_upper;
-  std::int64_t inner_last;
-  bool is_single;  // there is no slope along a single pixel
+// What derivatives along each axis are multiplied by: `scale`, pixels per unit, and 0 where a
+// single pixel has no slope.
+struct Factors {
+  double value, first[max_dimension];
+  bool are_one;
 
-  Axis(const SamplerView& sampler, std::int64_t count, int taps, int before)
-      : count(count), pad(sampler.pad) {
-    const bool is_bounded = sampler.domain != Domain::unbounded;
-    const bool is_support = sampler.domain == Domain::support;
-    is_single = is_bounded && count == 1;
-    lower = is_support ? before : 0;
-    last = is_support ? count - taps + before : count - 2;
-    upper = static_cast<double>(last + 1);
-    if (is_single) last = 0;
-    if (!is_bounded) {
-      // Beyond 2^53 a double does not tell neighboring pixels apart.
-      upper = 0x1p53;
-      lower = -upper;
-      last = INT64_MAX;
+  explicit Factors(const Prepared& sampler) : value(sampler.view.scale), are_one(value == 1) {
+    for (int a = 0; a < sampler.view.image.dimension; ++a) {
+      const Axis& axis = sampler.axes[a];
+      first[a] = axis.is_flat ? 0 : 1 / axis.spacing;
+      are_one &= first[a] == 1;
     }
-    const std::int64_t first_stored = before > pad ? before - pad : 0;
-    const std::int64_t last_stored = count + pad - taps + before;
-    inner_lower = max(lower, static_cast<double>(first_stored));
-    inner_upper = min(upper, static_cast<double>(is_bounded ? last_stored + 1 : last_stored));
-    inner_last = min(last, last_stored);
-    if (is_single || last_stored < first_stored) inner_upper = -1;  // there is none
   }
 
-  bool contains(double x) const { return x >= lower && x <= upper; }
-  bool is_inner(double x) const { return x >= inner_lower && x <= inner_upper; }
-  std::int64_t cell(double x) const {
-    return min(static_cast<std::int64_t>(__builtin_floor(x)), last);
-  }
-  std::int64_t inner_cell(double x) const { return min(static_cast<std::int64_t>(x), inner_last); }
-
-  // Counted from the first pixel stored, as `index` is from the first pixel of the image.
-  std::int64_t stored(Boundary boundary, std::int64_t index) const {
-    return stored_index(boundary, index + pad, count + 2 * pad);
+  template <class S, int n, int D, int order>
+  void apply(Derivatives<Channels<Vector<S>, n>, D, order>& d) const {
+    const auto scale = [](Channels<Vector<S>, n>& p, double factor) {
+      for (int c = 0; c < n; ++c) p.c[c] *= static_cast<S>(factor);
+    };
+    scale(d.value, value);
+    for (int a = 0; order > 0 && a < D; ++a) scale(d.first[a], value * first[a]);
+    for (int a = 0, i = 0; order > 1 && a < D; ++a)
+      for (int b = 0; b <= a; ++b) scale(d.second[i++], value * first[a] * first[b]);
   }
 };
 
-// A footprint that leaves the image is copied tap by tap and then sampled like any other.
-template <class K, class T, int order>
-[[gnu::noinline, gnu::flatten]] bool sample_border(const SamplerView& sampler, const Axis& along_x,
-                                                   const Axis& along_y, double x, double y,
-                                                   Real<T>* values, Real<T>* gradients) {
-  using S = Real<T>;
-  const Image& image = sampler.image;
-  const std::byte* first_stored =
-      image.data - sampler.pad * (image.row_stride + image.column_stride);
-  const std::int64_t i = along_x.cell(x);
-  const std::int64_t j = along_y.cell(y);
-  std::int64_t columns[K::taps];
-  for (int c = 0; c < K::taps; ++c)
-    columns[c] = along_x.stored(sampler.boundary, i - K::before + c);
+// Writes what was found for `count` points of a block, at most a vector of them. `n` channels from
+// `channel` on; n is 1 or the number of all channels.
+template <class S, int n, int D, int order, bool has_nan>
+[[gnu::always_inline]] inline void store_samples(
+    const Prepared& sampler, const Factors& factors,
+    Derivatives<Channels<Vector<S>, n>, D, order>& found, const BlockSamples<S>& out,
+    std::int64_t channel, int point, int count) {
+  using V = Vector<S>;
+  if (!factors.are_one) factors.apply<S, n, D, order>(found);
+  if constexpr (has_nan) {
+    auto valid = load_vector<MaskOf<S>>(out.valid + point);
+#pragma GCC unroll 4
+    for (int c = 0; c < n; ++c) valid &= found.value.c[c] == found.value.c[c];
+    store_vector(out.valid + point, valid);
+  }
 
-  S taps[K::taps][K::taps];
-  Image copy;
-  copy.row_stride = sizeof taps[0];
-  bool valid = true;
-  for (std::int64_t channel = 0; channel < image.channels; ++channel) {
-    for (int r = 0; r < K::taps; ++r) {
-      const std::int64_t row = along_y.stored(sampler.boundary, j - K::before + r);
-      const std::byte* pixels =
-          first_stored + channel * image.channel_stride + row * image.row_stride;
-      for (int c = 0; c < K::taps; ++c) {
-        const bool is_pixel = row != no_pixel && columns[c] != no_pixel;
-        taps[r][c] = static_cast<S>(
-            is_pixel ? *reinterpret_cast<const T*>(pixels + columns[c] * image.column_stride)
-                     : sampler.cval);
+  const bool is_reversed = sampler.view.is_reversed;
+  // `width` numbers for each channel of a point.
+  const auto write = [&]<int width>(S* to, const V* vectors, std::integral_constant<int, width>) {
+    if (out.channels == n)
+      return store_interleaved<n * width>(to + point * n * width, vectors, count);
+    to += (point * out.channels + channel) * width;
+    for (int i = 0; i < count; ++i, to += out.channels * width)
+      for (int q = 0; q < width; ++q) to[q] = vectors[q][i];
+  };
+  write(out.values, found.value.c, std::integral_constant<int, 1>{});
+  if constexpr (order > 0) {
+    V gradient[n * D];
+#pragma GCC unroll 4
+    for (int c = 0; c < n; ++c) {
+#pragma GCC unroll 3
+      for (int a = 0; a < D; ++a) gradient[c * D + a] = found.first[a].c[c];
+      if (D > 1 && is_reversed) {
+        const V first = gradient[c * D];
+        gradient[c * D] = gradient[c * D + D - 1];
+        gradient[c * D + D - 1] = first;
       }
     }
-    valid &= sample_footprint<K, S, 1, order>(
-        copy, reinterpret_cast<const std::byte*>(taps), static_cast<S>(x - static_cast<double>(i)),
-        static_cast<S>(y - static_cast<double>(j)), values + channel, gradients);
-    if constexpr (order > 0) {
-      if (along_x.is_single) gradients[0] = 0;
-      if (along_y.is_single) gradients[1] = 0;
-      gradients += 2;
-    }
+    write(out.gradients, gradient, std::integral_constant<int, D>{});
   }
-  return valid;
+  if constexpr (order > 1) {
+    V hessian[n * D * D];
+    for (int c = 0; c < n; ++c)
+      for (int a = 0; a < D; ++a)
+        for (int b = 0; b < D; ++b) {
+          const int i = is_reversed ? D - 1 - a : a, j = is_reversed ? D - 1 - b : b;
+          const V& second = found.second[i > j ? i * (i + 1) / 2 + j : j * (j + 1) / 2 + i].c[c];
+          hessian[(c * D + a) * D + b] = second;
+        }
+    write(out.hessians, hessian, std::integral_constant<int, D * D>{});
+  }
 }
 
-// `channels` as in sample_footprint. Order 0 writes values, order 1 gradients too.
-template <class K, class T, int channels, int order>
-[[gnu::flatten]] void sample_points(const SamplerView& sampler, const PointsView& points,
-                                    const SamplesView& out) {
-  using S = Real<T>;
-  const Image image = sampler.image;  // a copy, which no store through a pointer can change
-  const std::int64_t n_channels = channels > 0 ? channels : image.channels;
-  const std::int64_t column_stride = channels > 0 ? channels * sizeof(T) : image.column_stride;
-  const Axis along_x(sampler, image.width, K::taps, K::before);
-  const Axis along_y(sampler, image.height, K::taps, K::before);
-  const auto fill = static_cast<S>(sampler.fill);
-  S* values = static_cast<S*>(out.values);
-  S* gradients = static_cast<S*>(out.gradients);
-  for (std::int64_t k = 0; k < points.count; ++k) {
-    const double x = points.data[k * points.point_stride];
-    const double y = points.data[k * points.point_stride + points.axis_stride];
-    bool valid = false;
-    if (along_x.is_inner(x) && along_y.is_inner(y)) [[likely]] {
-      const std::int64_t i = along_x.inner_cell(x);
-      const std::int64_t j = along_y.inner_cell(y);
-      const std::byte* first =
-          image.data + (j - K::before) * image.row_stride + (i - K::before) * column_stride;
-      valid = sample_footprint<K, T, channels, order>(
-          image, first, static_cast<S>(x - static_cast<double>(i)),
-          static_cast<S>(y - static_cast<double>(j)), values, gradients);
-    } else if (along_x.contains(x) && along_y.contains(y)) {
-      valid = sample_border<K, T, order>(sampler, along_x, along_y, x, y, values, gradients);
+template <class S>
+using FetchPlanes = void (*)(const Prepared&, const Located<S>&, std::int64_t channel, int first,
+                             int count, S* planes, int points);
+
+// What a block needs to know of the sampler.
+template <class S>
+struct BlockTask {
+  const Prepared& sampler;
+  Factors factors;
+  FetchPlanes<S> fetch;
+};
+
+template <class S, int taps, int D, int order>
+void sample_planes(const BlockTask<S>& task, const Located<S>& located,
+                   const TapWeights<S>& weights, const BlockSamples<S>& out) {
+  using P = Channels<Vector<S>, 1>;
+  TapPlanes<S, taps, D> planes;
+  constexpr int points = TapPlanes<S, taps, D>::points;
+  for (std::int64_t channel = 0; channel < out.channels; ++channel) {
+    for (int first = 0; first < located.count; first += points) {
+      const int rest = located.count - first;
+      const int some = rest < points ? rest : points;
+      task.fetch(task.sampler, located, channel, first, some, planes.planes[0], points);
+      for (int group = 0; group < some; group += lanes_of<S>) {
+        auto found = contract<P, D - 1, taps, order>(
+            GroupWeights<S>{located, weights, first + group}, planes.at(group), 0);
+        store_samples<S, 1, D, order, true>(task.sampler, task.factors, found, out, channel,
+                                            first + group, min_lanes<S>(some - group));
+      }
     }
-    if (!valid) [[unlikely]] {
-      for (std::int64_t c = 0; c < n_channels; ++c) values[c] = fill;
-      if constexpr (order > 0)
-        for (std::int64_t c = 0; c < 2 * n_channels; ++c) gradients[c] = 0;
+  }
+}
+
+// Whether windows pay for images like these.
+template <int channels, int D>
+inline constexpr bool takes_windows = has_window && channels == 1 && D == 2;
+
+// False if the points of the block do not lie close enough together.
+template <class T, int taps, int order>
+bool sample_windows(const BlockTask<float>& task, const Located<float>& located,
+                    const TapWeights<float>& weights, const BlockSamples<float>& out) {
+  if (!located.all_inner) return false;
+  WindowPlace places[block / lanes];
+  for (int group = 0; group < located.count; group += lanes)
+    if (!places[group / lanes].find(task.sampler, located, group)) return false;
+  for (int group = 0; group < located.count; group += lanes) {
+    const WindowPlace& place = places[group / lanes];
+    const auto sample = [&]<int span>(std::integral_constant<int, span>) {
+      const Window<T, taps, span> window(task.sampler, place);
+      auto found = contract<Channels<Float, 1>, 1, taps, order>(
+          GroupWeights<float>{located, weights, group}, window, 0);
+      store_samples<float, 1, 2, order, has_nan<T>>(task.sampler, task.factors, found, out, 0,
+                                                    group, min_lanes<float>(located.count - group));
+    };
+    if (place.span == 0) sample(std::integral_constant<int, 0>{});
+    if (place.span == 1) sample(std::integral_constant<int, 1>{});
+    if (place.span == 2) sample(std::integral_constant<int, 2>{});
+    if (place.span == 3) sample(std::integral_constant<int, 3>{});
+  }
+  return true;
+}
+
+template <class T, int channels, int taps, int D, int order>
+void sample_raw(const BlockTask<float>& task, const Located<float>& located,
+                const TapWeights<float>& weights, const BlockSamples<float>& out) {
+  if constexpr (takes_windows<channels, D>)
+    if (sample_windows<T, taps, order>(task, located, weights, out)) return;
+  using P = Channels<Float, channels>;
+  RawRows<T, channels, taps, D> rows;
+  constexpr int points = RawRows<T, channels, taps, D>::points;
+  for (int first = 0; first < located.count; first += points) {
+    const int rest = located.count - first;
+    const int some = rest < points ? rest : points;
+    if (!rows.fetch(task.sampler, located, first, some))
+      return sample_planes<float, taps, D, order>(task, located, weights, out);
+    for (int group = 0; group < some; group += lanes) {
+      auto found = contract<P, D - 1, taps, order>(
+          GroupWeights<float>{located, weights, first + group}, rows.at(group), 0);
+      store_samples<float, channels, D, order, has_nan<T>>(
+          task.sampler, task.factors, found, out, 0, first + group, min_lanes<float>(some - group));
     }
-    if (out.valid) out.valid[k] = valid;
-    values += n_channels;
-    if constexpr (order > 0) gradients += 2 * n_channels;
   }
 }
 

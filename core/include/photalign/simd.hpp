@@ -26,6 +26,40 @@ inline constexpr int lanes = 4;
 using Float = float __attribute__((vector_size(lanes * sizeof(float))));
 using Int = std::int32_t __attribute__((vector_size(lanes * sizeof(std::int32_t))));
 
+// Half as many doubles fill a vector.
+using Double = double __attribute__((vector_size(lanes * sizeof(float))));
+using Long = std::int64_t __attribute__((vector_size(lanes * sizeof(float))));
+
+// As many numbers of 32 bits as there are doubles in a vector.
+using HalfFloat = float __attribute__((vector_size(sizeof(Float) / 2)));
+using HalfInt = std::int32_t __attribute__((vector_size(sizeof(Int) / 2)));
+
+// The vector of S, and of integers of the size of S: what a comparison gives.
+template <class S>
+struct VectorsOf;
+template <>
+struct VectorsOf<float> {
+  using Numbers = Float;
+  using Mask = Int;
+};
+template <>
+struct VectorsOf<double> {
+  using Numbers = Double;
+  using Mask = Long;
+};
+template <class S>
+using Vector = typename VectorsOf<S>::Numbers;
+template <class S>
+using MaskOf = typename VectorsOf<S>::Mask;
+template <class S>
+inline constexpr int lanes_of =
+    lanes * static_cast<int>(sizeof(float)) / static_cast<int>(sizeof(S));
+
+template <class S>
+inline int min_lanes(int count) {
+  return count < lanes_of<S> ? count : lanes_of<S>;
+}
+
 // A window is two vectors of consecutive floats; permuting it beats a gather where the hardware
 // can.
 #if defined(__AVX2__) || defined(__AVX512F__)
@@ -45,6 +79,26 @@ inline Float load(const float* from) {
 
 inline void store(float* to, Float v) { std::memcpy(to, &v, sizeof v); }
 
+template <class V>
+inline V load_vector(const void* from) {
+  V v;
+  std::memcpy(&v, from, sizeof v);
+  return v;
+}
+
+template <class V>
+inline void store_vector(void* to, V v) {
+  std::memcpy(to, &v, sizeof v);
+}
+
+inline Double load(const double* from) {
+  Double v;
+  std::memcpy(&v, from, sizeof v);
+  return v;
+}
+
+inline void store(double* to, Double v) { std::memcpy(to, &v, sizeof v); }
+
 inline Float iota() {
   Float v;
   for (int i = 0; i < lanes; ++i) v[i] = static_cast<float>(i);
@@ -53,6 +107,7 @@ inline Float iota() {
 
 inline Float select(Int mask, Float yes, Float no) { return mask ? yes : no; }
 inline Int select(Int mask, Int yes, Int no) { return mask ? yes : no; }
+inline Double select(Long mask, Double yes, Double no) { return mask ? yes : no; }
 inline Float min(Float a, Float b) { return a < b ? a : b; }
 inline Float max(Float a, Float b) { return a > b ? a : b; }
 inline Int min(Int a, Int b) { return a < b ? a : b; }
@@ -70,6 +125,10 @@ inline Float load_as_float(const std::uint16_t* from) {
   const __m256i shorts = _mm256_loadu_si256(reinterpret_cast<const __m256i_u*>(from));
   return __builtin_convertvector(reinterpret_cast<Int>(_mm512_cvtepu16_epi32(shorts)), Float);
 }
+inline Float load_as_float(const std::int16_t* from) {
+  const __m256i shorts = _mm256_loadu_si256(reinterpret_cast<const __m256i_u*>(from));
+  return __builtin_convertvector(reinterpret_cast<Int>(_mm512_cvtepi16_epi32(shorts)), Float);
+}
 #elif defined(__AVX2__)
 inline Float load_as_float(const std::uint8_t* from) {
   const __m128i bytes = _mm_loadl_epi64(reinterpret_cast<const __m128i_u*>(from));
@@ -78,6 +137,10 @@ inline Float load_as_float(const std::uint8_t* from) {
 inline Float load_as_float(const std::uint16_t* from) {
   const __m128i shorts = _mm_loadu_si128(reinterpret_cast<const __m128i_u*>(from));
   return __builtin_convertvector(reinterpret_cast<Int>(_mm256_cvtepu16_epi32(shorts)), Float);
+}
+inline Float load_as_float(const std::int16_t* from) {
+  const __m128i shorts = _mm_loadu_si128(reinterpret_cast<const __m128i_u*>(from));
+  return __builtin_convertvector(reinterpret_cast<Int>(_mm256_cvtepi16_epi32(shorts)), Float);
 }
 #else
 template <class T>
@@ -95,6 +158,96 @@ Float load_as_float(const T* from) {
 // Rounds towards zero; NaN and values out of range give an unspecified int, so clamp before use.
 inline Int truncate(Float v) { return __builtin_convertvector(v, Int); }
 inline Float to_float(Int v) { return __builtin_convertvector(v, Float); }
+
+// Between doubles and numbers of 32 bits. (Here, too, GCC 12 takes generic conversions apart.)
+#if defined(__AVX512F__)
+inline HalfInt truncate(Double v) {
+  return reinterpret_cast<HalfInt>(_mm512_cvttpd_epi32(reinterpret_cast<__m512d>(v)));
+}
+inline Double to_double(HalfInt v) {
+  return reinterpret_cast<Double>(_mm512_cvtepi32_pd(reinterpret_cast<__m256i>(v)));
+}
+inline HalfFloat to_float(Double v) {
+  return reinterpret_cast<HalfFloat>(_mm512_cvtpd_ps(reinterpret_cast<__m512d>(v)));
+}
+inline HalfInt to_int(Long v) {
+  return reinterpret_cast<HalfInt>(_mm512_cvtepi64_epi32(reinterpret_cast<__m512i>(v)));
+}
+#elif defined(__AVX2__)
+inline HalfInt truncate(Double v) {
+  return reinterpret_cast<HalfInt>(_mm256_cvttpd_epi32(reinterpret_cast<__m256d>(v)));
+}
+inline Double to_double(HalfInt v) {
+  return reinterpret_cast<Double>(_mm256_cvtepi32_pd(reinterpret_cast<__m128i>(v)));
+}
+inline HalfFloat to_float(Double v) {
+  return reinterpret_cast<HalfFloat>(_mm256_cvtpd_ps(reinterpret_cast<__m256d>(v)));
+}
+inline HalfInt to_int(Long v) {
+  using Ints = std::int32_t __attribute__((vector_size(sizeof(Long))));
+  const Ints pairs = reinterpret_cast<Ints>(v);
+  return __builtin_shufflevector(pairs, pairs, 0, 2, 4, 6);
+}
+#else
+inline HalfInt truncate(Double v) { return __builtin_convertvector(v, HalfInt); }
+inline Double to_double(HalfInt v) { return __builtin_convertvector(v, Double); }
+inline HalfFloat to_float(Double v) { return __builtin_convertvector(v, HalfFloat); }
+inline HalfInt to_int(Long v) { return __builtin_convertvector(v, HalfInt); }
+#endif
+
+inline Double floor_of_positive(Double v) {
+#if defined(__AVX512F__)
+  return reinterpret_cast<Double>(_mm512_roundscale_pd(reinterpret_cast<__m512d>(v), 1));
+#elif defined(__AVX2__)
+  return reinterpret_cast<Double>(_mm256_floor_pd(reinterpret_cast<__m256d>(v)));
+#else
+  return to_double(truncate(v));
+#endif
+}
+
+// Of whole numbers below 2^51. Beside the number that is added there is no room for a fraction, so
+// that the bits of the sum count.
+inline Long to_long(Double v) {
+  const Double large = Double{} + 0x1.8p52;
+  return reinterpret_cast<Long>(v + large) - reinterpret_cast<Long>(large);
+}
+
+inline Int shift_right_unsigned(Int v, int bits) {
+  using Unsigned = std::uint32_t __attribute__((vector_size(sizeof(Int))));
+  return reinterpret_cast<Int>(reinterpret_cast<Unsigned>(v) >> static_cast<unsigned>(bits));
+}
+
+// Byte i of every number.
+inline Int byte_of(Int v, int i) {
+#if defined(__AVX512F__) || defined(__AVX2__)
+  // Bytes move within 16; an index with the highest bit gives 0.
+  Int pattern;
+  for (int k = 0; k < lanes; ++k)
+    pattern[k] = static_cast<std::int32_t>(0x80808000u) + k % 4 * 4 + i;
+#if defined(__AVX512F__)
+  return reinterpret_cast<Int>(
+      _mm512_shuffle_epi8(reinterpret_cast<__m512i>(v), reinterpret_cast<__m512i>(pattern)));
+#else
+  return reinterpret_cast<Int>(
+      _mm256_shuffle_epi8(reinterpret_cast<__m256i>(v), reinterpret_cast<__m256i>(pattern)));
+#endif
+#else
+  return shift_right_unsigned(v, 8 * i) & 0xff;
+#endif
+}
+
+inline bool all_true(Int mask) {
+#if defined(__AVX512F__)
+  const __m512i m = reinterpret_cast<__m512i>(mask);
+  return _mm512_test_epi32_mask(m, m) == 0xffff;
+#elif defined(__AVX2__)
+  return _mm256_movemask_epi8(reinterpret_cast<__m256i>(mask)) == -1;
+#else
+  bool all = true;
+  for (int i = 0; i < lanes; ++i) all &= mask[i] != 0;
+  return all;
+#endif
+}
 
 // All ones where v is neither NaN nor infinite.
 inline Int is_finite(Float v) { return (v - v) == Float{}; }

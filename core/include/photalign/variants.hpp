@@ -7,6 +7,8 @@
 namespace photalign {
 
 struct CovarianceFunctions;
+struct FilteringFunctions;
+struct GridFunctions;
 struct LinearizeFunctions;
 struct PyramidFunctions;
 struct SamplingFunctions;
@@ -17,6 +19,8 @@ struct Variant {
   const CovarianceFunctions* covariance;
   const PyramidFunctions* pyramid;
   const SamplingFunctions* sampling;
+  const FilteringFunctions* filtering;
+  const GridFunctions* grid;
 };
 
 // The variant in use: the widest that the machine supports, unless `use_variant` chose another.

@@ -72,7 +72,7 @@ def _resampled(result: Alignment, warp: Warp) -> NDArray[Any]:
     moving = result.moving.astype(np.result_type(result.moving, np.float32), copy=False)
     shape = result.reference.shape[:2]
     image: NDArray[Any]
-    image, valid = resample(moving, warp, shape, return_valid=True)
+    image, valid = resample(moving, warp, shape, return_mask=True)
     if result.moving_mask is not None:
         mask = (result.moving_mask > 0).astype(np.float32)
         # Below one, a pixel that the mask excludes has a share in the sample.
