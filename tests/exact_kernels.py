@@ -2,65 +2,82 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from fractions import Fraction
 from math import comb, factorial
 
-TAPS = {"linear": 2, "catmull_rom": 4, "bspline3": 4, "bspline5": 6}
-BEFORE = {name: taps // 2 - 1 for name, taps in TAPS.items()}
+TAPS = {
+    "nearest": 1,
+    "linear": 2,
+    "catmull_rom": 4,
+    "keys6": 6,
+    "bspline2": 3,
+    "bspline3": 4,
+    "bspline5": 6,
+}
+BEFORE = {name: (taps - 1) // 2 for name, taps in TAPS.items()}
+# Cells begin at the pixels, or halfway between them so that the middle tap is nearest.
+START = {name: Fraction(-(taps % 2), 2) for name, taps in TAPS.items()}
+
+# Polynomials of the distance for distances in [0, 1), [1, 2) and so on.
+PIECES = {
+    # Keys (1981), eq. 15 with a = -1/2.
+    "catmull_rom": [
+        (1, 0, Fraction(-5, 2), Fraction(3, 2)),
+        (2, -4, Fraction(5, 2), Fraction(-1, 2)),
+    ],
+    # Keys (1981), section VI: the interpolant of fourth order.
+    "keys6": [
+        (1, 0, Fraction(-7, 3), Fraction(4, 3)),
+        (Fraction(15, 6), Fraction(-59, 12), 3, Fraction(-7, 12)),
+        (Fraction(-3, 2), Fraction(21, 12), Fraction(-2, 3), Fraction(1, 12)),
+    ],
+}
+DEGREE = {"nearest": 0, "linear": 1, "bspline2": 2, "bspline3": 3, "bspline5": 5}
 
 
-def bspline(degree: int, x: Fraction) -> Fraction:
-    """Centered B-spline, the sum of truncated powers (Unser 1999, eq. 4)."""
-    half = Fraction(degree + 1, 2)
+def bspline(degree: int, x: Fraction, order: int = 0) -> Fraction:
+    """Centered B-spline, the sum of truncated powers (Unser 1999, eq. 4).
+
+    Its derivatives are differences of splines of lower degree.
+    """
+    half = Fraction(1, 2)
+    if order > degree:
+        return Fraction(0)
+    if order > 0:
+        left = bspline(degree - 1, x + half, order - 1)
+        return left - bspline(degree - 1, x - half, order - 1)
     total = Fraction(0)
     for k in range(degree + 2):
-        shifted = x + half - k
+        shifted = x + Fraction(degree + 1, 2) - k
         if shifted > 0:
             total += (-1) ** k * comb(degree + 1, k) * shifted**degree
     return total / factorial(degree)
 
 
-def bspline_slope(degree: int, x: Fraction) -> Fraction:
-    half = Fraction(1, 2)
-    return bspline(degree - 1, x + half) - bspline(degree - 1, x - half)
+def piecewise(name: str, x: Fraction, order: int) -> Fraction:
+    """Return the derivative of an even kernel that is given piece by piece."""
+    distance, sign = abs(x), 1 if x > 0 else -1
+    if distance >= len(PIECES[name]):
+        return Fraction(0)
+    total = Fraction(0)
+    for power, factor in enumerate(PIECES[name][int(distance)]):
+        if power >= order:
+            falling = factorial(power) // factorial(power - order)
+            total += factor * falling * distance ** (power - order)
+    return sign**order * total
 
 
-def keys(x: Fraction) -> Fraction:
-    """Keys (1981), eq. 15 with a = -1/2."""
-    s = abs(x)
-    if s < 1:
-        return Fraction(3, 2) * s**3 - Fraction(5, 2) * s**2 + 1
-    if s < 2:
-        return -Fraction(1, 2) * s**3 + Fraction(5, 2) * s**2 - 4 * s + 2
-    return Fraction(0)
+def kernel(name: str, x: Fraction, order: int) -> Fraction:
+    """Return a kernel's derivative of order 0, 1 or 2, at no knot."""
+    if name in PIECES:
+        return piecewise(name, x, order)
+    return bspline(DEGREE[name], x, order)
 
 
-def keys_slope(x: Fraction) -> Fraction:
-    s, sign = abs(x), 1 if x > 0 else -1
-    if s < 1:
-        return sign * (Fraction(9, 2) * s**2 - 5 * s)
-    if s < 2:
-        return sign * (-Fraction(3, 2) * s**2 + 5 * s - 4)
-    return Fraction(0)
+def weights(name: str, t: Fraction) -> tuple[list[Fraction], ...]:
+    """Weights of the taps inside the cell, and their two derivatives by t.
 
-
-VALUE: dict[str, Callable[[Fraction], Fraction]] = {
-    "linear": lambda x: bspline(1, x),
-    "catmull_rom": keys,
-    "bspline3": lambda x: bspline(3, x),
-    "bspline5": lambda x: bspline(5, x),
-}
-SLOPE: dict[str, Callable[[Fraction], Fraction]] = {
-    # Between the pixels; at them the slope is one-sided.
-    "linear": lambda x: Fraction(-1 if x > 0 else 1),
-    "catmull_rom": keys_slope,
-    "bspline3": lambda x: bspline_slope(3, x),
-    "bspline5": lambda x: bspline_slope(5, x),
-}
-
-
-def weights(name: str, t: Fraction) -> tuple[list[Fraction], list[Fraction]]:
-    """Weights of the taps at t in (0, 1), and their derivatives by t."""
+    t is in (0, 1), for kernels with an odd number of taps in (-1/2, 1/2).
+    """
     distances = [t + BEFORE[name] - k for k in range(TAPS[name])]
-    return [VALUE[name](x) for x in distances], [SLOPE[name](x) for x in distances]
+    return tuple([kernel(name, x, order) for x in distances] for order in range(3))
