@@ -125,7 +125,7 @@ class Interpolant:
         self.kernel = kernel.removesuffix("_direct")
         self.filtered = prefilter and kernel in ("bspline2", "bspline3", "bspline5")
         self.boundary, self.domain, self.fill, self.ndim = boundary, domain, fill, ndim
-        # Beyond a constant boundary there is nothing, if the pixels are counted from it.
+        # Counted from the constant, there is nothing beyond that boundary.
         self.offset = cval if boundary == "constant" else 0.0
         self.lead = pixels.shape[ndim:]
         self.shape = pixels.shape
@@ -232,7 +232,7 @@ class Interpolant:
     def adjoint(self, points: ArrayLike, cotangents: ArrayLike) -> Floats:
         """Return the transposed map, from values to pixels."""
         rows, mask = self._all_rows(points)
-        c = np.reshape(np.asarray(cotangents, float), (len(mask), -1))
+        c = np.reshape(cotangents, (len(mask), self.pixels.shape[-1]))
         letters = "ijk"[: self.ndim]
         terms = ",".join("p" + letter for letter in letters)
         found = np.einsum(
