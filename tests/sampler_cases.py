@@ -27,6 +27,7 @@ SHAPES = {
     2: [(9, 12), (1, 7), (8, 1), (2, 3)],
     3: [(6, 7, 8), (1, 5, 4), (5, 1, 4), (5, 4, 1), (1, 1, 1)],
 }
+INSTRUCTION_SETS = _core.available_variants()
 # Larger than any footprint.
 ROOMY = {1: (24,), 2: (14, 15), 3: (11, 12, 13)}
 
@@ -111,16 +112,11 @@ def everything(sampler: Sampler, points) -> tuple[NDArray[Any], ...]:
 
 
 @contextmanager
-def each_instruction_set() -> Iterator[Iterator[str]]:
-    """Go through the instruction sets, the baseline first."""
+def instruction_set(name: str) -> Iterator[None]:
+    """Run with one of those that the core has."""
     chosen = _core.variant()
-
-    def sets() -> Iterator[str]:
-        for name in ["baseline", *_core.available_variants()]:
-            assert _core.use_variant(name)
-            yield name
-
     try:
-        yield sets()
+        assert _core.use_variant(name)
+        yield
     finally:
         assert _core.use_variant(chosen)

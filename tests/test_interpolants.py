@@ -117,7 +117,7 @@ def test_derivatives_are_those_of_the_polynomial_in_a_cell(name, boundary, ndim,
     slow = Interpolant(image, name, boundary=boundary, ndim=ndim, domain="unbounded")
     nodes = 0.5 - 0.5 * np.cos(np.pi * (np.arange(8) + 0.5) / 8)
     start = float(START[name])
-    for cell in rng.integers(-3, 6, (12, ndim)):
+    for cell in rng.integers(-3, 6, (5, ndim)):
         base = cell + start + rng.uniform(0.1, 0.9, ndim)
         for i in range(ndim):
             points = np.tile(base, (8, 1))

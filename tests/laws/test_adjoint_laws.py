@@ -48,7 +48,9 @@ def assert_dots_agree(one, other, dtype) -> None:
 @ndims
 def test_jvp_and_vjp_contract_the_gradient(name, ndim, rng):
     boundaries = cycle(BOUNDARIES)
-    for shape, channels, dtype in product(SHAPES[ndim], CHANNELS, ["u1", "f4", "f8"]):
+    dtypes = cycle(["u1", "f4", "f8", "u2"])
+    for shape, channels in product(SHAPES[ndim], CHANNELS):
+        dtype = next(dtypes)
         image = picture(rng, shape + channels, dtype)
         options = {"boundary": next(boundaries), "ndim": ndim, "fill": 5}
         sampler = Sampler(image, name, domain="unbounded", **options)
@@ -126,9 +128,9 @@ def test_invalid_samples_have_no_derivatives(name, domain, rng):
 @ndims
 def test_vjp_image_is_the_transposed_sampling(name, ndim, rng):
     """<s(x), c> = <image, vjp_image(x, c)>, for an image that it was not built from."""
-    channels = cycle(CHANNELS)
-    for shape, boundary, domain in product(SHAPES[ndim], BOUNDARIES, DOMAINS):
-        options = {"boundary": boundary, "domain": domain, "ndim": ndim}
+    channels, domains = cycle(CHANNELS[:4]), cycle(DOMAINS)
+    for shape, boundary, _ in product(SHAPES[ndim], BOUNDARIES, range(2)):
+        options = {"boundary": boundary, "domain": next(domains), "ndim": ndim}
         image, other = picture(rng, (2, *shape, *next(channels)))
         points = points_near(rng, shape, 8)
         value = Sampler(other, name, fill=0, scale=3, **options)(points)
