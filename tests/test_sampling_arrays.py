@@ -5,31 +5,61 @@ from __future__ import annotations
 import ctypes
 import mmap
 import os
+from itertools import cycle, islice, product
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from interpolants import Interpolant
 from photalign.kernels import KERNELS
 from photalign.sampling import Sampler
+from photalign.warps import Affine
+from sampler_cases import (
+    BOUNDARIES,
+    DIRECT,
+    DTYPES,
+    INSTRUCTION_SETS,
+    NAMES,
+    SMOOTH,
+    assert_samples,
+    everything,
+    instruction_set,
+    picture,
+    points_near,
+    tolerances,
+)
+
+names = pytest.mark.parametrize("name", NAMES)
+dtypes = pytest.mark.parametrize("dtype", DTYPES)
 
 
-@pytest.fixture
-def rng():
-    return np.random.default_rng(11)
+def records(image):
+    """Return the image as a field of packed records: odd strides and addresses."""
+    packed = np.zeros(
+        image.shape, [("tag", "u1"), ("value", image.dtype), ("end", "V3")]
+    )
+    packed["value"] = image
+    return packed["value"]
 
 
 LAYOUTS = {
     "as it is": lambda image: image,
     "upside down": lambda image: image[::-1],
     "mirrored": lambda image: image[:, ::-1],
+    "backwards": lambda image: image[::-1, ::-1, ::-1],
     "channels reversed": lambda image: image[..., ::-1],
     "every other": lambda image: image[::2, 1::2],
+    "some channels": lambda image: np.repeat(image, 2, axis=2)[..., ::2],
     "transposed": lambda image: image.transpose(1, 0, 2),
+    "Fortran": np.asfortranarray,
     "planar": lambda image: np.moveaxis(
         np.ascontiguousarray(np.moveaxis(image, -1, 0)), 0, -1
     ),
     "big-endian": lambda image: image.astype(image.dtype.newbyteorder(">")),
     "one value everywhere": lambda image: np.broadcast_to(image[:1, :1], image.shape),
+    "records": records,
     "odd strides": lambda image: np.ndarray(
         image.shape,
         image.dtype,
@@ -42,21 +72,66 @@ LAYOUTS = {
 }
 
 
+def assert_same_samples(image, plain, name, points, **options):
+    slow = Interpolant(plain, name, **options)
+    found = everything(Sampler(image, name, **options), points)
+    expected = everything(Sampler(plain, name, **options), points)
+    assert [array.dtype for array in found] == [array.dtype for array in expected]
+    for one, other, atol in zip(
+        found[:-1], expected[:-1], tolerances(slow, plain.dtype), strict=False
+    ):
+        np.testing.assert_allclose(one, other, rtol=0, atol=atol)
+    np.testing.assert_array_equal(found[-1], expected[-1])
+
+
 @pytest.mark.parametrize("layout", LAYOUTS)
-@pytest.mark.parametrize("kernel", ["linear", "catmull_rom", "bspline3"])
-@pytest.mark.parametrize("dtype", ["u1", "u2", "f4", "f8"])
-@pytest.mark.parametrize("channels", [1, 3, 4])
-def test_memory_layout_does_not_matter(layout, kernel, dtype, channels, rng):
-    image = rng.integers(0, 256, (24, 28, channels)).astype(dtype)
-    image = LAYOUTS[layout](image)
-    image.flags.writeable = False
-    plain = image.astype(image.dtype.newbyteorder("="), order="C")
-    points = rng.uniform(0, 11, (100, 2))
-    found = Sampler(image, kernel).value_and_grad(points)
-    expected = Sampler(plain, kernel).value_and_grad(points)
-    atol = 1e-3 if found[0].dtype == np.float32 else 1e-11
-    np.testing.assert_allclose(found[0], expected[0], atol=atol)
-    np.testing.assert_allclose(found[1], expected[1], atol=atol)
+@dtypes
+def test_memory_layout_does_not_matter(layout, dtype, rng):
+    some_names = cycle(rng.permutation(NAMES).tolist())
+    for channels in (1, 3, 4, 5):
+        image = LAYOUTS[layout](picture(rng, (24, 28, channels), dtype))
+        image.flags.writeable = False
+        plain = image.astype(image.dtype.newbyteorder("="), order="C")
+        points = points_near(rng, image.shape[:2], 20)
+        for name in islice(some_names, 3):
+            assert_same_samples(image, plain, name, points, domain="unbounded")
+        # The same array as a volume and, a row of it, as a signal.
+        for name in islice(some_names, 1):
+            volume = points_near(rng, image.shape, 10)
+            assert_same_samples(image, plain, name, volume, ndim=3)
+            signal = points_near(rng, image.shape[:1], 10)
+            assert_same_samples(image[:, 3], plain[:, 3], name, signal, ndim=1)
+
+
+@settings(max_examples=150, deadline=None)
+@given(data=st.data())
+def test_any_view_of_any_array_is_sampled_as_what_it_shows(data):
+    ndim = data.draw(st.integers(1, 3))
+    axes = ndim + data.draw(st.integers(0, 1))
+    slices = [
+        slice(data.draw(st.integers(0, 3)), None, data.draw(st.sampled_from([1, 2, 3])))
+        for _ in range(axes)
+    ]
+    flips = tuple(
+        slice(None, None, data.draw(st.sampled_from([1, -1]))) for _ in slices
+    )
+    shape = [data.draw(st.integers(1, 8)) + part.start for part in slices]
+    order = data.draw(st.permutations(range(axes)))
+    dtype = data.draw(st.sampled_from([">", "<"])) + data.draw(st.sampled_from(DTYPES))
+    rng = np.random.default_rng(data.draw(st.integers(0, 999)))
+    whole = picture(rng, shape, np.dtype(dtype).newbyteorder("="))
+    image = whole.astype(dtype)[tuple(slices)][flips].transpose(order)
+    options = {
+        "boundary": data.draw(st.sampled_from(BOUNDARIES)),
+        "domain": data.draw(st.sampled_from(["image", "unbounded"])),
+        "cval": 1.0,
+        "ndim": ndim,
+    }
+    name = data.draw(st.sampled_from(NAMES))
+    points = points_near(rng, image.shape[:ndim], 5)
+    slow = Interpolant(image, name, **options)
+    *found, mask = everything(Sampler(image, name, **options), points)
+    assert_samples(found, slow(points), tolerances(slow, image.dtype), mask=mask)
 
 
 @pytest.mark.parametrize(
@@ -77,17 +152,26 @@ def test_other_numbers_are_neither_rounded_nor_clipped(dtype, result):
     limits = np.iinfo(kind) if kind.kind in "iu" else None
     low = 0 if limits is None else max(limits.min, 1 - 2**53)
     high = 1 if limits is None else min(limits.max, 2**53 - 1)
-    image = np.array([[low, high], [high, low]]).astype(kind)
-    value = Sampler(image)([[0, 0], [1, 0]])
-    assert value.dtype == result
-    assert value.tolist() == [low, high]
+    for order in "<>":
+        image = np.array([[low, high], [high, low]]).astype(kind.newbyteorder(order))
+        for name in ("nearest", "linear"):
+            value = Sampler(image, name)([[0, 0], [1, 0]])
+            assert value.dtype == result
+            assert value.tolist() == [low, high]
 
 
-def test_image_is_not_copied(rng):
-    image = rng.integers(0, 256, (5, 6), np.uint8)
-    sampler = Sampler(image)
-    image[2, 3] = 77
-    assert sampler([3, 2]) == 77
+@pytest.mark.parametrize("name", DIRECT)
+@dtypes
+def test_image_is_not_copied(name, dtype, rng):
+    """What is written into it is seen, in any layout and byte order."""
+    for layout in LAYOUTS:
+        image = LAYOUTS[layout](picture(rng, (9, 10, 3), dtype))
+        if not image.flags.writeable:
+            continue
+        sampler = Sampler(image, name)
+        for height in (0, 1, 0):
+            image[...] = height
+            np.testing.assert_allclose(sampler([3, 2]), height, rtol=1e-6)
 
 
 def test_image_outlives_its_name(rng):
@@ -99,36 +183,21 @@ def test_image_outlives_its_name(rng):
     assert sampler([8, 7]) == expected
 
 
-def test_memory_mapped_file_is_read_in_place(tmp_path, rng):
-    image = rng.integers(0, 65536, (30, 40)).astype(np.uint16)
-    image.tofile(tmp_path / "image")
-    mapped = np.memmap(tmp_path / "image", np.uint16, "r", shape=(30, 40))
-    points = rng.uniform(0, 29, (50, 2))
-    np.testing.assert_array_equal(Sampler(mapped)(points), Sampler(image)(points))
+@dtypes
+def test_memory_mapped_file_is_read_in_place(dtype, tmp_path, rng):
+    for order in "<>":
+        image = picture(rng, (30, 40), dtype).astype(
+            np.dtype(dtype).newbyteorder(order)
+        )
+        (tmp_path / "image").write_bytes(b"abc" + image.tobytes())
+        mapped = np.memmap(tmp_path / "image", image.dtype, "r", 3, image.shape)
+        points = points_near(rng, image.shape, 10)
+        for name in NAMES:
+            plain = image.astype(dtype)
+            assert_same_samples(mapped, plain, name, points, boundary="reflect")
 
 
-@pytest.mark.parametrize("kernel", KERNELS)
-@pytest.mark.parametrize("dtype", ["u1", "u2", "f4", "f8"])
-@pytest.mark.parametrize("channels", [1, 2, 3, 4])
-@pytest.mark.parametrize("at_end", [True, False])
-def test_nothing_outside_the_image_is_read(kernel, dtype, channels, at_end, rng):
-    """The image ends where the memory ends: reading on would crash."""
-    page = mmap.PAGESIZE
-    height, width = 7, 9
-    size = height * width * channels * np.dtype(dtype).itemsize
-    pages = -(-size // page)
-    region = mmap.mmap(-1, (pages + 2) * page)
-    memory = np.frombuffer(region, np.uint8)
-    start = page + (pages * page - size if at_end else 0)
-    image = memory[start : start + size].view(dtype).reshape(height, width, channels)
-    image[:] = rng.integers(0, 256, image.shape)
-    protect(memory[:page])
-    protect(memory[(pages + 1) * page :])
-    points = np.concatenate([rng.uniform(0, [8, 6], (500, 2)), [[8, 6], [0, 0]]])
-    found = Sampler(image, kernel, prefilter=False).value_and_grad(points)
-    expected = Sampler(image.copy(), kernel, prefilter=False).value_and_grad(points)
-    np.testing.assert_array_equal(found[0], expected[0])
-    np.testing.assert_array_equal(found[1], expected[1])
+# The image ends where the memory ends: reading on would crash.
 
 
 def protect(page):
@@ -137,3 +206,92 @@ def protect(page):
     libc = ctypes.CDLL(None, use_errno=True)
     address = ctypes.c_void_p(page.ctypes.data)
     assert libc.mprotect(address, ctypes.c_size_t(page.size), 0) == 0
+
+
+def guarded(image, *, at_end):
+    """Return a copy of a C-contiguous array that touches memory which nobody may read.
+
+    It ends at the end of its pages, or begins where they begin.
+    """
+    page = mmap.PAGESIZE
+    pages = -(-image.nbytes // page)
+    memory = np.frombuffer(mmap.mmap(-1, (pages + 2) * page), np.uint8)
+    start = page + (pages * page - image.nbytes if at_end else 0)
+    copy = memory[start : start + image.nbytes].view(image.dtype).reshape(image.shape)
+    copy[...] = image
+    protect(memory[:page])
+    protect(memory[(pages + 1) * page :])
+    return copy
+
+
+# Views whose first or last pixel stays that of the memory, or both.
+VIEWS = {
+    "whole": (lambda image: image, [True, False]),
+    "backwards": (lambda image: image[::-1, ::-1], [True, False]),
+    "upside down": (lambda image: image[::-1], [True, False]),
+    "transposed": (lambda image: image.swapaxes(0, 1), [True, False]),
+    "last columns": (lambda image: image[:, 3:], [True]),
+    "first columns": (lambda image: image[:, :-3], [False]),
+    "every other, the last": (lambda image: image[:, 1::2], [True]),
+    "every other, the first": (lambda image: image[:, :-1:2], [False]),
+    "last channels": (lambda image: image[..., 1:], [True]),
+    "first channels": (lambda image: image[..., :-1], [False]),
+}
+
+
+def check_reading(image, name, rng, ndim=2):
+    """Sample everywhere, in all ways; a footprint may not be read beyond its ends."""
+    with instruction_set(str(rng.choice(INSTRUCTION_SETS))):
+        read_everywhere(image, name, rng, ndim)
+
+
+def read_everywhere(image, name, rng, ndim):
+    shape = image.shape[:ndim]
+    points = points_near(rng, shape, 12)
+    options = {"boundary": "wrap", "domain": "unbounded", "ndim": ndim}
+    plain = image.copy()
+    assert_same_samples(image, plain, name, points, ndim=ndim)
+    assert_same_samples(image, plain, name, points, **options)
+    if not KERNELS[name].derivatives:
+        return
+    sampler = Sampler(image, name, ndim=ndim)
+    values = sampler.value_and_grad(points)[0]
+    sampler.jvp(points, np.ones_like(points))
+    sampler.vjp(points, np.ones_like(values))
+    sampler.grid(*[np.arange(-2, n + 2, 0.5) for n in shape[::-1]])
+    sampler.grid(*[np.arange(n) for n in shape[::-1]])
+    if ndim == 2:
+        sampler.warped(Affine([[0.9, 0.05, 0], [-0.05, 1, 0.3]]), shape)
+
+
+@names
+@dtypes
+def test_nothing_outside_the_image_is_read(name, dtype, rng):
+    for channels, at_end in product([1, 2, 3, 4, 5], [True, False]):
+        image = picture(rng, (7, 9, channels), dtype)
+        check_reading(guarded(image, at_end=at_end), name, rng)
+        gray = guarded(image[..., 0].copy(), at_end=at_end)
+        check_reading(gray, name, rng)
+
+
+@names
+def test_nothing_outside_a_view_is_read(name, rng):
+    dtypes = cycle(
+        rng.permutation([order + dtype for dtype in DTYPES for order in "<>"])
+    )
+    for cut, ends in VIEWS.values():
+        for channels, at_end, _ in product([2, 3, 4], ends, range(3)):
+            dtype = np.dtype(next(dtypes))
+            image = picture(rng, (7, 10, channels), dtype.newbyteorder("="))
+            image = image.astype(dtype)
+            check_reading(cut(guarded(image, at_end=at_end)), name, rng)
+
+
+@pytest.mark.parametrize("name", SMOOTH)
+@pytest.mark.parametrize("ndim", [1, 3])
+def test_nothing_outside_a_signal_or_a_volume_is_read(name, ndim, rng):
+    flips = cycle([1, -1, 1])
+    for dtype, channels, at_end in product(DTYPES, [(), (3,)], [True, False]):
+        image = picture(rng, (7, 5, 6)[:ndim] + channels, dtype)
+        copy = guarded(image, at_end=at_end)[:: next(flips)]
+        check_reading(copy, name, rng, ndim)
