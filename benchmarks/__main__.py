@@ -10,13 +10,13 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import track
 
-from benchmarks import accuracy, memory, speed
+from benchmarks import accuracy, fused, memory, sampling, speed
 from benchmarks.peers import single_thread
 from benchmarks.table import Row, as_table, environment, write_json
 
 WIDTH = 166
 """Columns of the table where there is no terminal to ask."""
-PARTS = ("accuracy", "speed", "memory")
+PARTS = ("accuracy", "speed", "sampling", "fused", "memory")
 
 
 def main() -> None:
@@ -43,6 +43,10 @@ def _measure(parts: list[str] | tuple[str, ...], quick: bool) -> Iterator[Row]:
         yield from accuracy.rows(count)
     if "speed" in parts:
         yield from speed.rows(count)
+    if "sampling" in parts:
+        yield from sampling.rows(count)
+    if "fused" in parts:
+        yield from fused.rows(count)
     if "memory" in parts:
         yield from memory.rows(peers=not quick)
 

@@ -11,7 +11,14 @@ from platform import machine, python_version
 
 from rich.table import Table
 
-PACKAGES = ("photalign", "numpy", "opencv-python-headless", "pystackreg", "SimpleITK")
+PACKAGES = (
+    *("photalign", "numpy", "scipy", "opencv-python-headless", "pystackreg"),
+    "SimpleITK",
+)
+COLUMNS = (
+    *("task", "method", "converged", "error / bound", "error", "cost", "quartiles"),
+    *("x ours", "target"),
+)
 VERDICT = {True: " [green]met", False: " [red]missed", None: ""}
 
 
@@ -25,6 +32,8 @@ class Row:
     """Problems solved to less than 0.5 px RMS corner error, of so many."""
     ratio: float | None = None
     """RMS corner error in units of the Cramer-Rao bound, over the solved problems."""
+    error: float | None = None
+    """RMS error of the solved problems, px."""
     cost: float | None = None
     """Time or memory, in ``unit``."""
     unit: str = ""
@@ -36,28 +45,39 @@ class Row:
 
 
 def as_table(rows: Sequence[Row], title: str) -> Table:
-    """Lay out the rows, a line between tasks."""
+    """Lay out the rows, a line between tasks, without the columns that are empty."""
+    cells = [_cells(row) for row in rows]
+    used = [name for name in COLUMNS if any(filled[name] for filled in cells)]
     table = Table(title=title)
-    for name in ("task", "method"):
-        table.add_column(name, no_wrap=True)
-    for name in ("converged", "error / bound", "cost", "quartiles", "x ours"):
-        table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("target", no_wrap=True)
+    for name in used:
+        is_text = name in ("task", "method", "target")
+        table.add_column(name, justify="left" if is_text else "right", no_wrap=True)
     for i, row in enumerate(rows):
-        first = i == 0 or rows[i - 1].task != row.task
+        if i > 0 and rows[i - 1].task == row.task:
+            cells[i]["task"] = ""
         last = i + 1 == len(rows) or rows[i + 1].task != row.task
-        table.add_row(
-            row.task if first else "",
-            row.method,
-            "{}/{}".format(*row.converged) if row.converged else "",
-            f"{row.ratio:.2f}" if row.ratio is not None else "",
-            f"{row.cost:.3g} {row.unit}" if row.cost is not None else "",
-            "{:.3g} to {:.3g}".format(*row.quartiles) if row.quartiles else "",
-            f"{row.times_ours:.1f}" if row.times_ours is not None else "",
-            row.target + VERDICT[row.met],
-            end_section=last,
-        )
+        table.add_row(*(cells[i][name] for name in used), end_section=last)
     return table
+
+
+def _cells(row: Row) -> dict[str, str]:
+    """What each column says."""
+    texts = (
+        row.task,
+        row.method,
+        "{}/{}".format(*row.converged) if row.converged else "",
+        f"{row.ratio:.2f}" if row.ratio is not None else "",
+        f"{row.error:.2g} px" if row.error is not None else "",
+        f"{row.cost:.3g} {row.unit}" if row.cost is not None else "",
+        "{:.3g} to {:.3g}".format(*row.quartiles) if row.quartiles else "",
+        _times(row.times_ours) if row.times_ours is not None else "",
+        row.target + VERDICT[row.met],
+    )
+    return dict(zip(COLUMNS, texts, strict=True))
+
+
+def _times(factor: float) -> str:
+    return f"{factor:.0f}" if factor >= 100 else f"{factor:.2g}"
 
 
 def environment() -> dict[str, str]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,6 +24,13 @@ class Timing:
         low, median, high = np.percentile(seconds, [25, 50, 75])
         return cls(median=float(median), quartiles=(float(low), float(high)))
 
+    def __mul__(self, factor: float) -> Timing:
+        """Convert to another unit."""
+        low, high = self.quartiles
+        return Timing(
+            median=self.median * factor, quartiles=(low * factor, high * factor)
+        )
+
 
 def elapsed(call: Callable[[], object]) -> float:
     """Seconds that one call takes."""
@@ -34,3 +43,39 @@ def warm(call: Callable[[], object], repeats: int) -> list[float]:
     """Seconds of each of so many calls, after one that does not count."""
     call()
     return [elapsed(call) for _ in range(repeats)]
+
+
+def in_turn(
+    calls: Mapping[str, Callable[[], object]], repeats: int, at_least: float = 2e-3
+) -> dict[str, list[float]]:
+    """Seconds per call of each, so many times.
+
+    The calls take turns, so that a busy moment of the machine falls on all of them. A
+    short call is repeated within its turn until that lasts ``at_least`` seconds.
+    """
+    numbers = {}
+    for name, call in calls.items():
+        call()
+        numbers[name] = max(1, round(at_least / elapsed(call)))
+    times: dict[str, list[float]] = {name: [] for name in calls}
+    for _ in range(repeats):
+        for name, call in calls.items():
+            start = time.perf_counter()
+            for _ in range(numbers[name]):
+                call()
+            times[name].append((time.perf_counter() - start) / numbers[name])
+    return times
+
+
+@contextmanager
+def photalign_threads(count: int) -> Iterator[None]:
+    """Let photalign use so many threads."""
+    before = os.environ.get("PHOTALIGN_THREADS")
+    os.environ["PHOTALIGN_THREADS"] = str(count)
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["PHOTALIGN_THREADS"]
+        else:
+            os.environ["PHOTALIGN_THREADS"] = before

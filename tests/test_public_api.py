@@ -19,7 +19,8 @@ from photalign.losses import LOSSES
 from photalign.warps import WARPS
 
 NAMES = {
-    *("align", "resample", "Sampler", "Alignment", "AlignmentError", "Status", "Step"),
+    *("align", "Alignment", "AlignmentError", "Status", "Step"),
+    *("Sampler", "resample", "image_gradients"),
     *("Warp", "Translation", "Euclidean", "Similarity", "Affine", "Homography"),
     *("Squared", "Huber", "Cauchy", "Tukey", "GemanMcClure"),
     *("Plain", "GainBias", "Normalized"),
@@ -42,6 +43,7 @@ SIGNATURES = {
     pa.resample: [
         *("image", "warp", "shape", "*", "kernel", "fill", "return_mask", "threads")
     ],
+    pa.image_gradients: ["image", "method", "*", "boundary"],
 }
 
 

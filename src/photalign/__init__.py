@@ -8,6 +8,7 @@ from photalign.alignment import align as align
 from photalign.brightness import GainBias as GainBias
 from photalign.brightness import Normalized as Normalized
 from photalign.brightness import Plain as Plain
+from photalign.gradients import image_gradients as image_gradients
 from photalign.losses import Cauchy as Cauchy
 from photalign.losses import GemanMcClure as GemanMcClure
 from photalign.losses import Huber as Huber
