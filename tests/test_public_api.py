@@ -38,7 +38,7 @@ SIGNATURES = {
     ],
     pa.Sampler: [
         *("image", "kernel", "*", "boundary", "domain", "prefilter", "fill", "cval"),
-        "ndim",
+        *("ndim", "scale", "spacing", "origin", "indexing"),
     ],
     pa.resample: [
         *("image", "warp", "shape", "*", "kernel", "fill", "return_mask", "threads")
@@ -104,9 +104,13 @@ def test_choices_are_those_of_the_design():
         *("translation", "euclidean", "similarity", "affine", "homography")
     ]
     assert list(LOSSES) == ["squared", "huber", "cauchy", "tukey", "geman_mcclure"]
-    assert set(KERNELS) == {"linear", "catmull_rom", "bspline3", "bspline5"}
-    direct = {"bspline3_direct", "bspline5_direct"}
-    assert set(ALIGNMENT_KERNELS) == set(KERNELS) | direct
+    splines = {"bspline2", "bspline3", "bspline5"}
+    direct = {f"{name}_direct" for name in splines}
+    others = {"nearest", "linear", "catmull_rom", "keys6"}
+    assert set(KERNELS) == others | splines | direct
+    assert set(ALIGNMENT_KERNELS) == set(KERNELS) - {
+        *("nearest", "keys6", "bspline2", "bspline2_direct")
+    }
 
 
 @pytest.mark.parametrize(

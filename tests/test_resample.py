@@ -13,6 +13,7 @@ from photalign.kernels import KERNELS
 from photalign.sampling import Sampler, resample
 from photalign.warps import Affine, Homography, Translation
 
+INTERPOLATING = [name for name in KERNELS if not name.endswith("_direct")]
 TILT = Homography([[1.05, 0.08, -3.2], [-0.06, 0.93, 4.1], [6e-4, -4e-4, 1]])
 
 
@@ -52,7 +53,7 @@ def test_result_shows_the_sampler_at_the_warped_pixels(kernel, dtype, channels, 
         )
 
 
-@pytest.mark.parametrize("kernel", KERNELS)
+@pytest.mark.parametrize("kernel", INTERPOLATING)
 @pytest.mark.parametrize(
     "dtype", ["?", "u1", "i2", "u2", ">u2", "i4", "f2", "f4", ">f8"]
 )
@@ -200,7 +201,7 @@ def test_ctrl_c_stops_a_long_run():
         ({"shape": (10,)}, ValueError, "shape: expected rows and columns"),
         ({"shape": (0, 5)}, ValueError, "shape: expected rows and columns"),
         ({"shape": "big"}, ValueError, "shape: expected rows and columns"),
-        ({"kernel": "cubic"}, ValueError, "kernel: expected one of linear"),
+        ({"kernel": "cubic"}, ValueError, "kernel: expected one of nearest"),
         ({"fill": 300}, ValueError, "fill: expected an integer from 0 to 255"),
         ({"fill": 0.5}, ValueError, "fill: expected an integer from 0 to 255"),
         ({"fill": np.nan}, ValueError, "fill: expected an integer from 0 to 255"),

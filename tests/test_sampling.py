@@ -251,11 +251,9 @@ def test_any_image_at_any_point_is_its_neighborhood(data):
             ({"spacing": spacing}, "spacing: expected ")
             for spacing in (
                 0,
-                -1.0,
                 np.nan,
                 np.inf,
                 [1, 0],
-                [1, -2],
                 [1, 1, 1],
                 [[1, 1]],
             )

@@ -230,7 +230,7 @@ class BlockSampler {
 void to_positions(const Prepared& sampler, int count, double* coordinates) {
   for (int a = 0; a < sampler.view.image.dimension; ++a)
     for (int k = 0; k < count; ++k)
-      coordinates[a * block + k] = sampler.axes[a].position(coordinates[a * block + k]);
+      coordinates[a * block + k] = sampler.axes[a].forgiving_position(coordinates[a * block + k]);
 }
 
 template <class P>

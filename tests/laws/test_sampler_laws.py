@@ -261,7 +261,7 @@ def test_scale_spacing_origin_and_indexing_relabel_the_points(name, ndim, rng):
     shape = SHAPES[ndim][0]
     index = np.round(64 * points_near(rng, shape, 30)) / 64
     index = index[:, ::-1]
-    spacing = np.array([0.5, 4, 2])[:ndim]
+    spacing = np.array([0.5, -4, 2])[:ndim]
     origin = np.array([-3.0, 0.125, 17])[:ndim]
     for dtype, indexing in product(["u1", "u2", "f4", "f8"], ["xy", "ij"]):
         image = picture(rng, shape, dtype)
@@ -286,7 +286,7 @@ def test_any_spacing_and_any_scale_will_do(name, rng):
     for ndim in (1, 2, 3):
         shape = SHAPES[ndim][0]
         image = picture(rng, (*shape, 2))
-        spacing = [0.3, 1.7, 110.0][:ndim]
+        spacing = [0.3, -1.7, 110.0][:ndim]
         origin = [4.4, -0.1, 1e3][:ndim]
         points = rng.uniform(-3, 10, (60, ndim)) * spacing + origin
         for domain in ("image", "unbounded"):

@@ -68,8 +68,13 @@ struct Axis {
     }
   }
 
-  // Coordinates that rounding alone has moved out of the image are on its border.
   double position(double coordinate) const {
+    return is_physical ? forgiving_position(coordinate) : coordinate;
+  }
+
+  // Coordinates that were computed, and that rounding alone has moved out of the image, are on its
+  // border.
+  double forgiving_position(double coordinate) const {
     constexpr double rounding = 1e-9;
     const double x = (coordinate - origin) / spacing;
     const auto end = static_cast<double>(count - 1);

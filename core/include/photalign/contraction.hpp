@@ -80,6 +80,7 @@ template <class P, int axis, int taps, int order, class S, class Rows>
       add_product(p, t, change);
       return p;
     };
+    if constexpr (order > 1) PHOTALIGN_ISA::set_zero(sum.second[axis * (axis + 3) / 2]);
     if constexpr (axis == 0) {
       const auto taps_of_row = rows(row);
       const P from = taps_of_row(0);

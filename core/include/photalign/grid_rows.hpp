@@ -161,7 +161,8 @@ bool sum_rows(const Prepared& sampler, const GridView& grid, const GridColumns<S
     return true;
   } else {
     const AcrossRows<K, S> y(sampler, 1, grid.coordinates[1][row % grid.count[1]]);
-    const AcrossRows<K, S> z(sampler, D - 1, grid.coordinates[D - 1][row / grid.count[D - 2]]);
+    const AcrossRows<K, S> z =
+        D == 2 ? y : AcrossRows<K, S>(sampler, 2, grid.coordinates[2][row / grid.count[1]]);
     if (!y.is_inside || !z.is_inside) return false;
     S* value = sums;
     S* by_y = sums + size;

@@ -54,6 +54,8 @@ struct Prepared {
       first_tap -= before * view.image.stride[a];
       is_physical |= axes[a].is_physical;
       inner[a] = InnerCells(axes[a], view.image.stride[a]);
+      // Without an inner position everything is farther than the last tap.
+      if (axes[a].inner_upper < axes[a].inner_lower) last_first_tap = INT64_MIN;
     }
     first_taps = splat(static_cast<double>(first_tap));
     last_first_taps = splat(static_cast<double>(last_first_tap));
@@ -69,7 +71,7 @@ struct Prepared {
       end += max(-view.pad * stride, (image.size[a] - 1 + view.pad) * stride);
       if (a > 0) rows += max(std::int64_t{0}, (taps - 1) * stride);
     }
-    last_first_tap = end - rows - bytes;
+    last_first_tap = min(last_first_tap, end - rows - bytes);
     last_first_taps = splat(static_cast<double>(last_first_tap));
     last_window = end - rows - 2 * lanes * bytes_of(image.dtype);
   }
