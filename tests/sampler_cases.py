@@ -89,7 +89,7 @@ def tolerances(slow: Interpolant, dtype: Any) -> tuple[float, float, float]:
     1e-12 of the largest number that is weighed, in single precision 25 ulp of it.
     """
     relative = 1e-12 if result_type(dtype) == np.float64 else 3e-6
-    step = float(slow.spacing.min())
+    step = float(np.abs(slow.spacing).min())
     atol = relative * max(slow.magnitude, 1e-30)
     return atol, 4 * atol / step, 16 * atol / step**2
 

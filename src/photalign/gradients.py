@@ -115,7 +115,6 @@ def _filtered(pixels: Array, middle: float, side: float, boundary: str) -> Array
 def _spline_gradients(image: ArrayLike, boundary: str) -> Array:
     sampler = Sampler(image, "bspline3", boundary=boundary)
     rows, columns = np.shape(image)[:2]
-    points = np.stack(np.meshgrid(np.arange(columns), np.arange(rows)), axis=-1)
-    values, gradients = sampler.value_and_grad(points)
+    values, gradients, _ = sampler.grid(np.arange(columns), np.arange(rows))
     gradients[np.isnan(values)] = np.nan
     return gradients
