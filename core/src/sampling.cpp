@@ -78,17 +78,16 @@ SampleBlock<S> choose_planes(int taps, int dimension, int order) {
 struct RawChoice {
   SampleBlock<float> sample = nullptr;
   int bytes = 0;
+  int channels = 0;
   bool takes_windows = false;
 };
 
 template <class T, int channels, int taps, int D>
 RawChoice choose_raw(int order) {
   constexpr int bytes = row_bytes<T, channels, taps>();
-  if (bytes > 64 || order > 1) return {};
-  if constexpr (bytes <= 64)
-    return {order == 0 ? sample_raw<T, channels, taps, D, 0> : sample_raw<T, channels, taps, D, 1>,
-            bytes, takes_windows<channels, D>};
-  return {};
+  if (order > 1) return {};
+  return {order == 0 ? sample_raw<T, channels, taps, D, 0> : sample_raw<T, channels, taps, D, 1>,
+          bytes, channels, takes_windows<channels, D>};
 }
 
 template <class T, int channels, int D>
@@ -109,13 +108,17 @@ RawChoice choose_raw(int taps, int order) {
 
 template <class T>
 RawChoice choose_raw(const Lattice& image, int taps, int order) {
-  const std::int64_t size = sizeof(T);
+  constexpr std::int64_t size = sizeof(T);
+  if (image.is_swapped) return {};
+  // One channel, or planes of them.
+  if (image.stride[0] == size) {
+    if (image.dimension == 3) return choose_raw<T, 1, 3>(taps, order);
+    if (image.dimension == 2) return choose_raw<T, 1, 2>(taps, order);
+    return {};
+  }
   const bool is_packed = image.stride[0] == image.channels * size &&
-                         (image.channels == 1 || image.channel_stride == size);
-  if (!is_packed || image.is_swapped) return {};
-  if (image.dimension == 3 && image.channels == 1) return choose_raw<T, 1, 3>(taps, order);
-  if (image.dimension != 2) return {};
-  if (image.channels == 1) return choose_raw<T, 1, 2>(taps, order);
+                         (image.channel_stride == size || image.channel_stride == -size);
+  if (!is_packed || image.dimension != 2) return {};
   if (image.channels == 3) return choose_raw<T, 3, 2>(taps, order);
   if (image.channels == 4) return choose_raw<T, 4, 2>(taps, order);
   return {};
@@ -150,7 +153,7 @@ class BlockSampler {
     if constexpr (std::is_same_v<S, float>) {
       const RawChoice raw = choose_raw(view.image, prepared_.taps, order);
       sample_ = raw.sample;
-      if (raw.sample) prepared_.read_rows_of(raw.bytes);
+      if (raw.sample) prepared_.read_rows_of(raw.bytes, raw.channels);
       prepared_.needs_cells = raw.takes_windows;
     }
     if (!sample_) sample_ = choose_planes<S>(prepared_.taps, view.image.dimension, order);

@@ -403,7 +403,8 @@ class Sampler:
         if self.indexing == "ij":
             axes.reverse()
         shape = tuple(len(axis) for axis in reversed(axes))
-        values, gradients, mask = self._outputs(shape, 1, None)[:3]
+        values, gradients = self._outputs(shape, 1)
+        mask = np.empty(shape, np.uint8)
         self._view.sample_grid(axes, values, gradients, mask, thread_count(None))
         return values, gradients, mask.view(np.bool_)
 
@@ -447,7 +448,8 @@ class Sampler:
             )
         matrix = np.ascontiguousarray(as_warp(warp).matrix)
         rows, columns = rows_and_columns(shape)
-        values, gradients, mask = self._outputs((rows, columns), 1, None)[:3]
+        values, gradients = self._outputs((rows, columns), 1)
+        mask = np.empty((rows, columns), np.uint8)
         self._view.sample_scene(
             matrix, rows, columns, values, gradients, mask, thread_count(None)
         )
@@ -490,11 +492,19 @@ class Sampler:
             )
 
     def _read_points(self, points: ArrayLike) -> Array:
+        # What most calls hand in needs no more than a look.
+        if (
+            type(points) is np.ndarray
+            and points.dtype == np.float64
+            and points.shape[-1:] == (self.ndim,)
+        ):
+            return points
         return as_points(points, ndim=self.ndim, keep_single=True)
 
     def _as_rows(self, points: Array) -> Array:
         rows = points if points.ndim == 2 else points.reshape(-1, self.ndim)
-        if not rows.flags.c_contiguous and any(s % rows.itemsize for s in rows.strides):
+        point, axis = rows.strides
+        if point % rows.itemsize or axis % rows.itemsize:
             return np.ascontiguousarray(rows)
         return rows
 
@@ -518,37 +528,33 @@ class Sampler:
         if order:
             self._expect_derivatives("a gradient")
         given = self._read_points(points)
-        results = self._outputs(given.shape[:-1], order, out, return_mask)
+        arrays = self._outputs(given.shape[:-1], order, out)
+        mask = np.empty(given.shape[:-1], np.uint8) if return_mask else None
         rows = self._as_rows(given)
-        values, gradients, hessians, mask = (
-            results[0],
-            results[1] if order > 0 else None,
-            results[2] if order > 1 else None,
-            results[-1] if return_mask else None,
-        )
         self._view.sample(
-            rows, values, gradients, hessians, mask, _threads_for(len(rows))
+            rows,
+            arrays[0],
+            arrays[1] if order > 0 else None,
+            arrays[2] if order > 1 else None,
+            mask,
+            _threads_for(len(rows)),
         )
-        if mask is None:
-            return results
-        return (*results[:-1], mask.view(np.bool_))
+        return arrays if mask is None else (*arrays, mask.view(np.bool_))
 
     def _outputs(
-        self,
-        shape: tuple[int, ...],
-        order: int,
-        out: tuple[Array, ...] | None,
-        with_mask: bool = True,
+        self, shape: tuple[int, ...], order: int, out: tuple[Array, ...] | None = None
     ) -> tuple[Array, ...]:
-        """Make or check the arrays for values and derivatives, then the mask."""
-        shapes = [shape + self._channels]
-        for _ in range(order):
-            shapes.append((*shapes[-1], self.ndim))
-        if out is None:
-            arrays = tuple(np.empty(shape, self._dtype) for shape in shapes)
-        else:
-            arrays = self._check_out(out, shapes)
-        return (*arrays, np.empty(shape, np.uint8)) if with_mask else arrays
+        """Make or check the arrays for values and derivatives."""
+        shape += self._channels
+        shapes = [shape, (*shape, self.ndim), (*shape, self.ndim, self.ndim)]
+        if out is not None:
+            return self._check_out(out, shapes[: order + 1])
+        dtype = self._dtype
+        if order == 0:
+            return (np.empty(shape, dtype),)
+        if order == 1:
+            return np.empty(shape, dtype), np.empty(shapes[1], dtype)
+        return tuple(np.empty(shape, dtype) for shape in shapes)
 
     def _check_out(
         self, out: tuple[Array, ...], shapes: list[tuple[int, ...]]

@@ -156,7 +156,7 @@ struct RawRows {
 
     [[gnu::always_inline]] explicit Row(const std::byte* from) {
       Int taking_turns[n_words];
-#pragma GCC unroll 16
+#pragma GCC unroll 32
       for (int i = 0; i < n_words; ++i)
         taking_turns[i] = load_vector<Int>(from + i * static_cast<int>(sizeof(Int)));
       deinterleave<n_words>(taking_turns, words);
@@ -175,12 +175,11 @@ struct RawRows {
   };
   Rows at(int group) const { return {*this, group}; }
 
-  // Copies the points [first, first + count) of a block. False if the border holds a number that is
-  // not in the image.
-  [[gnu::flatten]] bool fetch(const Prepared& sampler, const Located<float>& located, int first,
-                              int count) {
+  // Copies the points [first, first + count) of a block from `data`. False if the border holds a
+  // number that is not in the image.
+  [[gnu::flatten]] bool fetch(const Prepared& sampler, const std::byte* data,
+                              const Located<float>& located, int first, int count) {
     const Lattice& image = sampler.view.image;
-    const std::byte* data = image.data;
     const std::int64_t step_y = image.stride[1], step_z = image.stride[2];
     const std::int64_t* at = located.first + first;
     if (located.all_inner) {
@@ -190,7 +189,7 @@ struct RawRows {
     for (int k = 0; k < count; ++k) {
       if (located.inner[first + k])
         copy_rows(data + at[k], step_y, step_z, k);
-      else if (located.inside[first + k] && !fetch_border(sampler, located, first, k))
+      else if (located.inside[first + k] && !fetch_border(sampler, data, located, first, k))
         return false;
     }
     return true;
@@ -203,8 +202,8 @@ struct RawRows {
       std::memcpy(rows[r][k], from + r % taps * step_y + r / taps * step_z, bytes);
   }
 
-  [[gnu::noinline]] bool fetch_border(const Prepared& sampler, const Located<float>& located,
-                                      int first, int k) {
+  [[gnu::noinline]] bool fetch_border(const Prepared& sampler, const std::byte* data,
+                                      const Located<float>& located, int first, int k) {
     const TapOffsets border(sampler, located, first + k);
     int tap = 0;
     bool is_complete = true;
@@ -213,8 +212,7 @@ struct RawRows {
       if (offset == TapOffsets::absent)
         is_complete = false;
       else
-        std::memcpy(rows[tap / taps][k] + tap % taps * pixel, sampler.view.image.data + offset,
-                    pixel);
+        std::memcpy(rows[tap / taps][k] + tap % taps * pixel, data + offset, pixel);
       ++tap;
     });
     return is_complete;

@@ -28,14 +28,14 @@ template <int n, class V>
   } else {
     constexpr std::make_integer_sequence<int, size_of<V>> all{};
     V even[n / 2], odd[n / 2], first[n / 2], second[n / 2];
-#pragma GCC unroll 8
+#pragma GCC unroll 16
     for (int i = 0; i < n / 2; ++i) {
       even[i] = even_elements(from[2 * i], from[2 * i + 1], all);
       odd[i] = odd_elements(from[2 * i], from[2 * i + 1], all);
     }
     deinterleave<n / 2>(even, first);
     deinterleave<n / 2>(odd, second);
-#pragma GCC unroll 8
+#pragma GCC unroll 16
     for (int i = 0; i < n / 2; ++i) {
       to[2 * i] = first[i];
       to[2 * i + 1] = second[i];

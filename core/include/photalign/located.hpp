@@ -44,11 +44,15 @@ struct Prepared {
   std::int64_t first_tap = 0;
   std::int64_t last_first_tap = std::int64_t{1} << 50;
   std::int64_t last_window = 0;  // the same for the first row of a window
+  // Where rows that are read as they are begin; that is not the first channel if these are
+  // reversed.
+  const std::byte* first_row;
+  bool reverses_channels = false;
   bool is_physical = false;
   bool needs_cells = false;
 
   Prepared(const SamplerView& sampler, int taps, int before)
-      : view(sampler), taps(taps), before(before) {
+      : view(sampler), taps(taps), before(before), first_row(sampler.image.data) {
     for (int a = 0; a < view.image.dimension; ++a) {
       axes[a] = Axis(view, a, taps, before);
       first_tap -= before * view.image.stride[a];
@@ -61,11 +65,17 @@ struct Prepared {
     last_first_taps = splat(static_cast<double>(last_first_tap));
   }
 
-  // From now on rows are read in pieces of `bytes`, or of two vectors of pixels.
-  void read_rows_of(std::int64_t bytes) {
+  // From now on rows are read in pieces of `bytes`, or of two vectors of pixels, with `channels`
+  // channels side by side.
+  void read_rows_of(std::int64_t bytes, int channels) {
     const Lattice& image = view.image;
-    std::int64_t end = image.channels * image.channel_stride;  // of all that is stored
-    std::int64_t rows = 0;                                     // from the first row to the farthest
+    const std::int64_t size = bytes_of(image.dtype);
+    if (channels > 1 && image.channel_stride < 0) {
+      first_row -= (channels - 1) * size;
+      reverses_channels = true;
+    }
+    std::int64_t end = channels * size;  // of all that is stored of the first channels
+    std::int64_t rows = 0;               // from the first row to the farthest
     for (int a = 0; a < image.dimension; ++a) {
       const std::int64_t stride = image.stride[a];
       end += max(-view.pad * stride, (image.size[a] - 1 + view.pad) * stride);
@@ -73,7 +83,7 @@ struct Prepared {
     }
     last_first_tap = min(last_first_tap, end - rows - bytes);
     last_first_taps = splat(static_cast<double>(last_first_tap));
-    last_window = end - rows - 2 * lanes * bytes_of(image.dtype);
+    last_window = end - rows - 2 * lanes * size;
   }
 };
 

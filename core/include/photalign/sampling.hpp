@@ -102,6 +102,21 @@ template <class S, int n, int D, int order, bool has_nan>
   }
 }
 
+template <class V, int n, int D, int order>
+[[gnu::always_inline]] inline void reverse_channels(Derivatives<Channels<V, n>, D, order>& found) {
+  const auto reverse = [](Channels<V, n>& p) {
+#pragma GCC unroll 2
+    for (int c = 0; c < n / 2; ++c) {
+      const V swapped = p.c[c];
+      p.c[c] = p.c[n - 1 - c];
+      p.c[n - 1 - c] = swapped;
+    }
+  };
+  reverse(found.value);
+#pragma GCC unroll 3
+  for (int a = 0; order > 0 && a < D; ++a) reverse(found.first[a]);
+}
+
 template <class S>
 using FetchPlanes = void (*)(const Prepared&, const Located<S>&, std::int64_t channel, int first,
                              int count, S* planes, int points);
@@ -147,23 +162,29 @@ bool sample_windows(const BlockTask<float>& task, const Located<float>& located,
   WindowPlace places[block / lanes];
   for (int group = 0; group < located.count; group += lanes)
     if (!places[group / lanes].find(task.sampler, located, group)) return false;
-  for (int group = 0; group < located.count; group += lanes) {
-    const WindowPlace& place = places[group / lanes];
-    const auto sample = [&]<int span>(std::integral_constant<int, span>) {
-      const Window<T, taps, span> window(task.sampler, place);
-      auto found = contract<Channels<Float, 1>, 1, taps, order>(
-          GroupWeights<float>{located, weights, group}, window, 0);
-      store_samples<float, 1, 2, order, has_nan<T>>(task.sampler, task.factors, found, out, 0,
-                                                    group, min_lanes<float>(located.count - group));
-    };
-    if (place.span == 0) sample(std::integral_constant<int, 0>{});
-    if (place.span == 1) sample(std::integral_constant<int, 1>{});
-    if (place.span == 2) sample(std::integral_constant<int, 2>{});
-    if (place.span == 3) sample(std::integral_constant<int, 3>{});
+  const std::byte* data = task.sampler.first_row;
+  for (std::int64_t channel = 0; channel < out.channels; ++channel) {
+    for (int group = 0; group < located.count; group += lanes) {
+      const WindowPlace& place = places[group / lanes];
+      const auto sample = [&]<int span>(std::integral_constant<int, span>) {
+        const Window<T, taps, span> window(task.sampler, data, place);
+        auto found = contract<Channels<Float, 1>, 1, taps, order>(
+            GroupWeights<float>{located, weights, group}, window, 0);
+        store_samples<float, 1, 2, order, has_nan<T>>(task.sampler, task.factors, found, out,
+                                                      channel, group,
+                                                      min_lanes<float>(located.count - group));
+      };
+      if (place.span == 0) sample(std::integral_constant<int, 0>{});
+      if (place.span == 1) sample(std::integral_constant<int, 1>{});
+      if (place.span == 2) sample(std::integral_constant<int, 2>{});
+      if (place.span == 3) sample(std::integral_constant<int, 3>{});
+    }
+    data += task.sampler.view.image.channel_stride;
   }
   return true;
 }
 
+// `channels` of them lie side by side: all of them, or one in an image of planes.
 template <class T, int channels, int taps, int D, int order>
 void sample_raw(const BlockTask<float>& task, const Located<float>& located,
                 const TapWeights<float>& weights, const BlockSamples<float>& out) {
@@ -172,17 +193,23 @@ void sample_raw(const BlockTask<float>& task, const Located<float>& located,
   using P = Channels<Float, channels>;
   RawRows<T, channels, taps, D> rows;
   constexpr int points = RawRows<T, channels, taps, D>::points;
-  for (int first = 0; first < located.count; first += points) {
-    const int rest = located.count - first;
-    const int some = rest < points ? rest : points;
-    if (!rows.fetch(task.sampler, located, first, some))
-      return sample_planes<float, taps, D, order>(task, located, weights, out);
-    for (int group = 0; group < some; group += lanes) {
-      auto found = contract<P, D - 1, taps, order>(
-          GroupWeights<float>{located, weights, first + group}, rows.at(group), 0);
-      store_samples<float, channels, D, order, has_nan<T>>(
-          task.sampler, task.factors, found, out, 0, first + group, min_lanes<float>(some - group));
+  const std::byte* data = task.sampler.first_row;
+  for (std::int64_t channel = 0; channel < out.channels; channel += channels) {
+    for (int first = 0; first < located.count; first += points) {
+      const int rest = located.count - first;
+      const int some = rest < points ? rest : points;
+      if (!rows.fetch(task.sampler, data, located, first, some))
+        return sample_planes<float, taps, D, order>(task, located, weights, out);
+      for (int group = 0; group < some; group += lanes) {
+        auto found = contract<P, D - 1, taps, order>(
+            GroupWeights<float>{located, weights, first + group}, rows.at(group), 0);
+        if (channels > 1 && task.sampler.reverses_channels) reverse_channels(found);
+        store_samples<float, channels, D, order, has_nan<T>>(task.sampler, task.factors, found, out,
+                                                             channel, first + group,
+                                                             min_lanes<float>(some - group));
+      }
     }
+    data += channels * task.sampler.view.image.channel_stride;
   }
 }
 

@@ -41,8 +41,9 @@ struct WindowPlace {
 template <class T, int taps, int span>
 class Window {
  public:
-  Window(const Prepared& sampler, const WindowPlace& place) : row_(place.row) {
-    const std::byte* from = sampler.view.image.data + place.origin;
+  Window(const Prepared& sampler, const std::byte* data, const WindowPlace& place)
+      : row_(place.row) {
+    const std::byte* from = data + place.origin;
 #pragma GCC unroll 9
     for (int j = 0; j < taps + span; ++j, from += sampler.view.image.stride[1]) {
       const T* pixels = reinterpret_cast<const T*>(from);
