@@ -34,14 +34,15 @@ void prepare_columns(const SamplerView& view, const GridView& grid, void* column
   return prepare_columns_as<float>(view, grid, columns);
 }
 
-// Sums for the value and each derivative, and a row; or the coordinates of a row of points.
+// Sums for the value and each derivative, and a row, and room to read on; or the coordinates of a
+// row of points.
 template <class S>
 std::size_t row_scratch_as(const SamplerView& view, const GridColumns<S>& columns) {
   const std::int64_t dimension = view.image.dimension;
   const std::int64_t bytes =
-      columns.is_sparse
-          ? dimension * columns.n_points * std::int64_t{sizeof(double)}
-          : (dimension + 1) * columns.n_columns * view.image.channels * std::int64_t{sizeof(S)};
+      columns.is_sparse ? dimension * columns.n_points * std::int64_t{sizeof(double)}
+                        : ((dimension + 1) * columns.n_columns * view.image.channels + 2 * lanes) *
+                              std::int64_t{sizeof(S)};
   return static_cast<std::size_t>(bytes);
 }
 

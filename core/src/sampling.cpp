@@ -163,6 +163,9 @@ class BlockSampler {
 
   const Prepared& prepared() const { return prepared_; }
 
+  // Positions will have rounding errors.
+  void expect_computed() { prepared_.is_computed = true; }
+
   // Calls read(first, count, positions) and then use(first, count) for every block of `total`
   // points: the first writes an array of a block's length for each axis, the second may sample it.
   template <class Read, class Use>
@@ -231,9 +234,10 @@ class BlockSampler {
 
 // From coordinates to positions, in place.
 void to_positions(const Prepared& sampler, int count, double* coordinates) {
-  for (int a = 0; a < sampler.view.image.dimension; ++a)
-    for (int k = 0; k < count; ++k)
-      coordinates[a * block + k] = sampler.axes[a].forgiving_position(coordinates[a * block + k]);
+  for (int a = 0; a < sampler.view.image.dimension; ++a, coordinates += block) {
+    const double origin = sampler.axes[a].origin, spacing = sampler.axes[a].spacing;
+    for (int k = 0; k < count; ++k) coordinates[k] = (coordinates[k] - origin) / spacing;
+  }
 }
 
 template <class P>
@@ -296,13 +300,14 @@ void sample(const SamplerView& sampler, const PointsView& points, const SamplesV
 // Calls use(first pixel, count) for every block of a row.
 template <class S, class Use>
 void for_each_block(const SceneView& scene, std::int64_t row, BlockSampler<S>& sample, Use use) {
+  sample.expect_computed();
   const Prepared& prepared = sample.prepared();
   const int x = prepared.view.is_reversed ? 1 : 0;
   sample.for_each_block(
       scene.width,
       [&](std::int64_t first, int count, double* to) {
         scene_points(scene, row, first, count, to + x * block, to + (1 - x) * block);
-        to_positions(prepared, count, to);
+        if (prepared.is_physical) to_positions(prepared, count, to);
       },
       use);
 }

@@ -365,7 +365,9 @@ class Sampler:
         image = self._interpolation.to_pixels(stored, thread_count(None))
         return np.ascontiguousarray(image, self._dtype).reshape(self._shape)
 
-    def grid(self, *coordinates: ArrayLike) -> tuple[Array, Array, BoolArray]:
+    def grid(
+        self, *coordinates: ArrayLike, out: tuple[Array, Array] | None = None
+    ) -> tuple[Array, Array, BoolArray]:
         """Sample a grid of points, given by its coordinates along each axis.
 
         Parameters
@@ -374,6 +376,8 @@ class Sampler:
             Of the grid's columns and rows (with ``indexing="ij"`` rows and columns),
             of its points in one dimension, or of its columns, rows and slices in three.
             They need not be in order.
+        out : (ndarray, ndarray), optional
+            C-contiguous arrays for values and gradients.
 
         Returns
         -------
@@ -403,13 +407,17 @@ class Sampler:
         if self.indexing == "ij":
             axes.reverse()
         shape = tuple(len(axis) for axis in reversed(axes))
-        values, gradients = self._outputs(shape, 1)
+        values, gradients = self._outputs(shape, 1, out)
         mask = np.empty(shape, np.uint8)
         self._view.sample_grid(axes, values, gradients, mask, thread_count(None))
         return values, gradients, mask.view(np.bool_)
 
     def warped(
-        self, warp: Warp | ArrayLike, shape: Sequence[int]
+        self,
+        warp: Warp | ArrayLike,
+        shape: Sequence[int],
+        *,
+        out: tuple[Array, Array] | None = None,
     ) -> tuple[Array, Array, BoolArray]:
         """Sample the points that a warp maps the pixels of another image to.
 
@@ -422,6 +430,8 @@ class Sampler:
             given to the sampler but always (x, y).
         shape : sequence of int
             Of the other image: its rows and columns, and nothing else is read of it.
+        out : (ndarray, ndarray), optional
+            C-contiguous arrays for values and gradients.
 
         Returns
         -------
@@ -448,7 +458,7 @@ class Sampler:
             )
         matrix = np.ascontiguousarray(as_warp(warp).matrix)
         rows, columns = rows_and_columns(shape)
-        values, gradients = self._outputs((rows, columns), 1)
+        values, gradients = self._outputs((rows, columns), 1, out)
         mask = np.empty((rows, columns), np.uint8)
         self._view.sample_scene(
             matrix, rows, columns, values, gradients, mask, thread_count(None)

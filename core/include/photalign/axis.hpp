@@ -69,14 +69,13 @@ struct Axis {
   }
 
   double position(double coordinate) const {
-    return is_physical ? forgiving_position(coordinate) : coordinate;
+    return is_physical ? snapped((coordinate - origin) / spacing) : coordinate;
   }
 
-  // Coordinates that were computed, and that rounding alone has moved out of the image, are on its
+  // Positions that were computed, and that rounding alone has moved out of the image, are on its
   // border.
-  double forgiving_position(double coordinate) const {
+  double snapped(double x) const {
     constexpr double rounding = 1e-9;
-    const double x = (coordinate - origin) / spacing;
     const auto end = static_cast<double>(count - 1);
     if (x < 0) return x > -rounding ? 0 : x;
     return x > end && x < end + rounding ? end : x;

@@ -16,7 +16,7 @@ struct GridColumns {
   std::int64_t n_points, n_columns, first_column;
   bool is_sparse;        // too many columns lie between the points: they are sampled one by one
   std::int64_t* offset;  // [column] in bytes from pixel 0, or TapOffsets::absent
-  std::int64_t* first;   // [point] the column of the first tap; of points outside 0
+  std::int32_t* first;   // [point] the column of the first tap; of points outside 0
   S* w;                  // [tap][point]
   S* d;                  // [tap][point]
   std::uint8_t* inside;  // [point]
@@ -27,13 +27,14 @@ struct GridColumns {
                                     points * (9 + 2 * taps * std::int64_t{sizeof(S)}));
   }
 
+  // The widest first, so that each is aligned.
   void place_arrays(int taps) {
     auto* room = reinterpret_cast<std::byte*>(this + 1);
     offset = reinterpret_cast<std::int64_t*>(room);
-    first = offset + n_columns;
-    w = reinterpret_cast<S*>(first + n_points);
+    w = reinterpret_cast<S*>(offset + n_columns);
     d = w + taps * n_points;
-    inside = reinterpret_cast<std::uint8_t*>(d + taps * n_points);
+    first = reinterpret_cast<std::int32_t*>(d + taps * n_points);
+    inside = reinterpret_cast<std::uint8_t*>(first + n_points);
   }
 };
 
@@ -79,8 +80,9 @@ void prepare_columns(const Prepared& sampler, const GridView& grid, GridColumns<
     columns.inside[k] = axis.contains(x);
     const std::int64_t cell = columns.inside[k] ? axis.cell(x) : 0;
     const S t = columns.inside[k] ? static_cast<S>(x - static_cast<double>(cell)) : S(0);
-    columns.first[k] =
-        columns.inside[k] ? cell - sampler.before - columns.first_column : std::int64_t{0};
+    columns.first[k] = columns.inside[k]
+                           ? static_cast<std::int32_t>(cell - sampler.before - columns.first_column)
+                           : 0;
     S w[K::taps], d[K::taps];
     K::weights(t, w, d);
     for (int tap = 0; tap < K::taps; ++tap) {
@@ -189,6 +191,50 @@ bool sum_rows(const Prepared& sampler, const GridView& grid, const GridColumns<S
   }
 }
 
+// Some points of a row of one channel, a vector of them from `point` on. Where they lie close
+// together each sum is loaded once and permuted for every tap.
+template <class K, int D>
+void sample_grid_group(const Prepared& sampler, const GridColumns<float>& columns, bool is_inside,
+                       std::int64_t point, const float* sums, float* values, float* gradients,
+                       std::uint8_t* valid) {
+  const std::int64_t n = columns.n_points;
+  const auto first = load_vector<Int>(columns.first + point);
+  const std::int32_t lowest = first[0] < first[lanes - 1] ? first[0] : first[lanes - 1];
+  const Int column = first - lowest;
+  const bool is_narrow = has_window && all_true((column >= 0) & (column <= 2 * lanes - K::taps));
+  Float found[D + 1] = {};  // the value, then the derivatives
+#pragma GCC unroll 3
+  for (int a = 0; a < D; ++a) {
+    const float* sum = sums + a * columns.n_columns;
+    Float low{}, high{};
+    if (is_narrow) {
+      low = load(sum + lowest);
+      high = load(sum + lowest + lanes);
+    }
+#pragma GCC unroll 6
+    for (int tap = 0; tap < K::taps; ++tap) {
+      const Float p = is_narrow ? lookup(low, high, column + tap) : gather(sum + tap, first);
+      const Float w = load(columns.w + tap * n + point);
+      if (a == 0) {
+        found[0] += w * p;
+        found[1] += load(columns.d + tap * n + point) * p;
+      } else {
+        found[a + 1] += w * p;
+      }
+    }
+  }
+  Int is_valid = found[0] == found[0];
+  for (int i = 0; i < lanes; ++i)
+    is_valid[i] = is_inside && columns.inside[point + i] ? is_valid[i] : 0;
+  store(values + point, select(is_valid, found[0], splat(static_cast<float>(sampler.view.fill))));
+  Float gradient[D];
+#pragma GCC unroll 3
+  for (int a = 0; a < D; ++a)
+    gradient[sampler.view.is_reversed ? D - 1 - a : a] = select(is_valid, found[a + 1], Float{});
+  store_interleaved<D>(gradients + point * D, gradient, lanes);
+  for (int i = 0; valid && i < lanes; ++i) valid[point + i] = is_valid[i] != 0;
+}
+
 template <class K, class S, int D>
 void sample_grid_row(const Prepared& sampler, const GridView& grid, const GridColumns<S>& columns,
                      ReadRow<S> read, std::int64_t row, const SamplesView& out, S* sums) {
@@ -200,6 +246,16 @@ void sample_grid_row(const Prepared& sampler, const GridView& grid, const GridCo
   S* gradients = static_cast<S*>(out.gradients) + row * n * channels * D;
   const bool is_inside = columns.n_columns > 0 && sum_rows<K, S, D>(sampler, grid, columns, read,
                                                                     row, sums, sums + D * size);
+  if constexpr (std::is_same_v<S, float>) {
+    if (channels == 1 && n >= lanes && columns.n_columns > 0) {
+      std::uint8_t* valid = out.valid ? out.valid + row * n : nullptr;
+      // The last points are those before the end, some of them once more.
+      for (std::int64_t k = 0;; k = min(k + lanes, n - lanes)) {
+        sample_grid_group<K, D>(sampler, columns, is_inside, k, sums, values, gradients, valid);
+        if (k == n - lanes) return;
+      }
+    }
+  }
   for (std::int64_t k = 0; k < n; ++k) {
     bool is_valid = is_inside && columns.inside[k];
     if (is_valid) {

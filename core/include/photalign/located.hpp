@@ -13,12 +13,6 @@ PHOTALIGN_ISA_BEGIN
 inline constexpr int block = 64;
 inline constexpr int max_taps = 6;
 
-inline Double splat(double value) {
-  Double v;
-  for (int i = 0; i < lanes_of<double>; ++i) v[i] = value;
-  return v;
-}
-
 // What finds the cells of inner points along an axis, in vectors.
 struct InnerCells {
   Double lower, upper, shift, last, stride;
@@ -49,6 +43,7 @@ struct Prepared {
   const std::byte* first_row;
   bool reverses_channels = false;
   bool is_physical = false;
+  bool is_computed = false;  // positions were computed, and have rounding errors
   bool needs_cells = false;
 
   Prepared(const SamplerView& sampler, int taps, int before)
@@ -61,6 +56,7 @@ struct Prepared {
       // Without an inner position everything is farther than the last tap.
       if (axes[a].inner_upper < axes[a].inner_lower) last_first_tap = INT64_MIN;
     }
+    is_computed = is_physical;
     first_taps = splat(static_cast<double>(first_tap));
     last_first_taps = splat(static_cast<double>(last_first_tap));
   }
@@ -156,8 +152,11 @@ struct Located {
     for (int k = 0; k < count; ++k) {
       if (inner[k]) continue;
       bool is_inside = true;
-      for (int a = 0; a < sampler.view.image.dimension; ++a)
-        is_inside &= sampler.axes[a].contains(position[a][k]);
+      for (int a = 0; a < sampler.view.image.dimension; ++a) {
+        const Axis& axis = sampler.axes[a];
+        if (sampler.is_computed) position[a][k] = axis.snapped(position[a][k]);
+        is_inside &= axis.contains(position[a][k]);
+      }
       if (!is_inside) continue;
       inside[k] = -1;
       for (int a = 0; a < sampler.view.image.dimension; ++a) {

@@ -12,17 +12,18 @@ PHOTALIGN_ISA_BEGIN
 inline void scene_points(const SceneView& scene, std::int64_t row, std::int64_t first, int count,
                          double* x, double* y) {
   const double* h = scene.matrix;
-  const auto v = static_cast<double>(row);
+  const auto v = static_cast<double>(row), u0 = static_cast<double>(first);
+  const double dx = h[0], dy = h[3], ddepth = h[6];
   const double x0 = h[1] * v + h[2], y0 = h[4] * v + h[5], depth0 = h[7] * v + h[8];
   const bool is_affine = h[6] == 0 && h[7] == 0 && h[8] == 1;
   for (int k = 0; k < count; ++k) {
-    const auto u = static_cast<double>(first + k);
-    x[k] = h[0] * u + x0;
-    y[k] = h[3] * u + y0;
+    const double u = u0 + k;
+    x[k] = dx * u + x0;
+    y[k] = dy * u + y0;
   }
   if (is_affine) return;
   for (int k = 0; k < count; ++k) {
-    const double depth = h[6] * static_cast<double>(first + k) + depth0;
+    const double depth = ddepth * (u0 + k) + depth0;
     const double visible = depth > 0 ? depth : __builtin_nan("");
     x[k] /= visible;
     y[k] /= visible;

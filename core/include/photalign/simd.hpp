@@ -70,6 +70,7 @@ inline constexpr bool has_window = false;
 
 inline Float splat(float value) { return value - Float{}; }
 inline Int splat(std::int32_t value) { return value - Int{}; }
+inline Double splat(double value) { return value - Double{}; }
 
 inline Float load(const float* from) {
   Float v;
@@ -110,8 +111,6 @@ inline Int select(Int mask, Int yes, Int no) { return mask ? yes : no; }
 inline Double select(Long mask, Double yes, Double no) { return mask ? yes : no; }
 inline Float min(Float a, Float b) { return a < b ? a : b; }
 inline Float max(Float a, Float b) { return a > b ? a : b; }
-inline Int min(Int a, Int b) { return a < b ? a : b; }
-inline Int max(Int a, Int b) { return a > b ? a : b; }
 
 // The same from smaller types, aligned or not. (GCC 12 takes a generic conversion of vectors
 // apart.)
