@@ -237,6 +237,55 @@ def as_points(
     return array
 
 
+def check_outputs(
+    out: tuple[NDArray[Any], ...],
+    shapes: tuple[tuple[int, ...], ...],
+    dtype: np.dtype[Any],
+) -> tuple[NDArray[Any], ...]:
+    """Check arrays that results are to be written into.
+
+    Parameters
+    ----------
+    out : tuple of ndarray
+        The arrays.
+    shapes : tuple of tuple of int
+        What shape each must have.
+    dtype : dtype
+        Their type.
+
+    Returns
+    -------
+    tuple of ndarray
+        The same arrays.
+
+    Raises
+    ------
+    TypeError
+        If one is no ndarray.
+    ValueError
+        If one is not as it must be, or not C-contiguous, aligned and writable.
+    """
+    if not isinstance(out, tuple | list) or len(out) != len(shapes):
+        raise ValueError(f"out: expected a tuple of {len(shapes)} arrays")
+    for array, shape in zip(out, shapes, strict=True):
+        if not isinstance(array, np.ndarray):
+            raise TypeError(f"out: expected an ndarray, got {type(array).__name__}")
+        flags = array.flags
+        if (
+            array.shape != shape
+            or array.dtype != dtype
+            or not (flags.c_contiguous and flags.writeable and flags.aligned)
+        ):
+            layout = "C-contiguous" if flags.c_contiguous else "not C-contiguous"
+            access = "writable" if flags.writeable else "read-only"
+            raise ValueError(
+                f"out: expected a writable, C-contiguous {dtype} array of shape "
+                f"{shape}, got a {access}, {layout} {array.dtype} array of shape "
+                f"{array.shape}"
+            )
+    return tuple(out)
+
+
 def as_mask(
     mask: ArrayLike, shape: tuple[int, int], name: str = "mask"
 ) -> NDArray[np.uint8] | NDArray[np.float32]:
@@ -306,6 +355,14 @@ def as_number(value: float, name: str) -> float:
     if isinstance(value, numbers.Real):
         return float(value)
     raise TypeError(f"{name}: expected a number, got {value!r}")
+
+
+def finite_number(value: float, name: str) -> float:
+    """Read one real number that is neither NaN nor infinite."""
+    number = as_number(value, name)
+    if not np.isfinite(number):
+        raise ValueError(f"{name}: expected a finite number, got {number}")
+    return number
 
 
 def choice(value: str, known: Collection[str], name: str) -> str:

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from photalign import _core
+from photalign._checks import as_number, choice, finite_number, per_axis
 from photalign._types import Array
-from photalign.kernels import Kernel
+from photalign.kernels import KERNELS, Kernel
 
 # In the order of the core's enumerations.
 BOUNDARIES = ("mirror", "reflect", "nearest", "wrap", "constant")
 DOMAINS = ("image", "support", "unbounded")
+INDEXINGS = ("xy", "ij")
 DTYPES = ("u1", "u2", "f4", "f8", "i1", "i2", "u4", "i4", "f2")
 
 _FILTER_BOUNDARIES = ("mirror", "reflect", "wrap")
@@ -47,6 +50,41 @@ class Interpolation:
     origin: tuple[float, ...] = (0.0, 0.0)
     spacing: tuple[float, ...] = (1.0, 1.0)
     is_reversed: bool = False
+
+    @classmethod
+    def read(
+        cls,
+        *,
+        kernel: str,
+        boundary: str,
+        domain: str,
+        prefilter: bool,
+        fill: float,
+        cval: float,
+        ndim: int,
+        scale: float,
+        spacing: float | Sequence[float],
+        origin: float | Sequence[float],
+        indexing: str,
+    ) -> Interpolation:
+        """Check what a user has said."""
+        known = KERNELS[choice(kernel, KERNELS, "kernel")]
+        steps = per_axis(spacing, ndim, "spacing")
+        if 0 in steps:
+            raise ValueError(f"spacing: expected numbers other than 0, got {spacing!r}")
+        start = per_axis(origin, ndim, "origin")
+        is_reversed = choice(indexing, INDEXINGS, "indexing") == "ij"
+        return cls(
+            kernel=known if prefilter else known.direct,
+            boundary=choice(boundary, BOUNDARIES, "boundary"),
+            domain=choice(domain, DOMAINS, "domain"),
+            fill=as_number(fill, "fill"),
+            cval=finite_number(cval, "cval"),
+            scale=finite_number(scale, "scale"),
+            origin=start[::-1] if is_reversed else start,
+            spacing=steps[::-1] if is_reversed else steps,
+            is_reversed=is_reversed,
+        )
 
     @property
     def padding(self) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass, field
-from typing import Any
+from typing import Any, Literal, overload
 
 import numpy as np
 
@@ -12,14 +12,12 @@ from photalign import _core
 from photalign._checks import (
     as_array,
     as_lattice,
-    as_number,
     as_points,
-    choice,
-    per_axis,
+    check_outputs,
     rows_and_columns,
     thread_count,
 )
-from photalign._interpolation import BOUNDARIES, DOMAINS, Interpolation, real_dtype
+from photalign._interpolation import Interpolation, real_dtype
 from photalign._types import Array, ArrayLike, BoolArray
 from photalign.kernels import KERNELS
 from photalign.resampling import resample as resample
@@ -27,7 +25,6 @@ from photalign.warps import Warp, as_warp
 
 # Fewer points are sampled before a second thread is awake.
 _POINTS_PER_THREAD = 16384
-_INDEXINGS = ("xy", "ij")
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,7 +131,19 @@ class Sampler:
         if self.ndim not in (1, 2, 3):
             raise ValueError(f"ndim: expected 1, 2 or 3, got {self.ndim!r}")
         pixels = as_lattice(self.image, self.ndim)
-        interpolation = self._read_options()
+        interpolation = Interpolation.read(
+            kernel=self.kernel,
+            boundary=self.boundary,
+            domain=self.domain,
+            prefilter=self.prefilter,
+            fill=self.fill,
+            cval=self.cval,
+            ndim=self.ndim,
+            scale=self.scale,
+            spacing=self.spacing,
+            origin=self.origin,
+            indexing=self.indexing,
+        )
         view = interpolation.sampler(pixels, thread_count(None))
         given = np.shape(self.image)
         object.__setattr__(self, "_view", view)
@@ -143,13 +152,29 @@ class Sampler:
         object.__setattr__(self, "_dtype", real_dtype(pixels.dtype))
         object.__setattr__(self, "_channels", given[self.ndim :])
 
+    @overload
+    def __call__(
+        self,
+        points: ArrayLike,
+        *,
+        out: Array | None = None,
+        return_mask: Literal[False] = False,
+    ) -> Array: ...
+    @overload
+    def __call__(
+        self,
+        points: ArrayLike,
+        *,
+        out: Array | None = None,
+        return_mask: Literal[True],
+    ) -> tuple[Array, BoolArray]: ...
     def __call__(
         self,
         points: ArrayLike,
         *,
         out: Array | None = None,
         return_mask: bool = False,
-    ) -> Any:
+    ) -> Array | tuple[Array, ...]:
         """Sample the image.
 
         Parameters
@@ -171,13 +196,29 @@ class Sampler:
         results = self._sample(points, 0, None if out is None else (out,), return_mask)
         return results if return_mask else results[0]
 
+    @overload
+    def value_and_grad(
+        self,
+        points: ArrayLike,
+        *,
+        out: tuple[Array, Array] | None = None,
+        return_mask: Literal[False] = False,
+    ) -> tuple[Array, Array]: ...
+    @overload
+    def value_and_grad(
+        self,
+        points: ArrayLike,
+        *,
+        out: tuple[Array, Array] | None = None,
+        return_mask: Literal[True],
+    ) -> tuple[Array, Array, BoolArray]: ...
     def value_and_grad(
         self,
         points: ArrayLike,
         *,
         out: tuple[Array, Array] | None = None,
         return_mask: bool = False,
-    ) -> tuple[Any, ...]:
+    ) -> tuple[Array, ...]:
         """Sample the image and its gradient in one pass.
 
         Parameters
@@ -205,13 +246,29 @@ class Sampler:
         """
         return self._sample(points, 1, out, return_mask)
 
+    @overload
+    def value_grad_hess(
+        self,
+        points: ArrayLike,
+        *,
+        out: tuple[Array, Array, Array] | None = None,
+        return_mask: Literal[False] = False,
+    ) -> tuple[Array, Array, Array]: ...
+    @overload
+    def value_grad_hess(
+        self,
+        points: ArrayLike,
+        *,
+        out: tuple[Array, Array, Array] | None = None,
+        return_mask: Literal[True],
+    ) -> tuple[Array, Array, Array, BoolArray]: ...
     def value_grad_hess(
         self,
         points: ArrayLike,
         *,
         out: tuple[Array, Array, Array] | None = None,
         return_mask: bool = False,
-    ) -> tuple[Any, ...]:
+    ) -> tuple[Array, ...]:
         """Sample the image, its gradient and its Hessian in one pass.
 
         Parameters
@@ -255,8 +312,7 @@ class Sampler:
         ndarray, shape (...), bool
             Whether the point lies in the domain and no pixel under the kernel is NaN.
         """
-        mask: BoolArray = self._sample(points, 0, None, True)[1]
-        return mask
+        return self._sample(points, 0, None, True)[1]
 
     def jvp(self, points: ArrayLike, tangents: ArrayLike) -> tuple[Array, Array]:
         """Sample the image, and how the values change when the points move.
@@ -465,33 +521,6 @@ class Sampler:
         )
         return values, gradients, mask.view(np.bool_)
 
-    def _read_options(self) -> Interpolation:
-        kernel = KERNELS[choice(self.kernel, KERNELS, "kernel")]
-        cval = as_number(self.cval, "cval")
-        if not np.isfinite(cval):
-            raise ValueError(f"cval: expected a finite number, got {cval}")
-        scale = as_number(self.scale, "scale")
-        if not np.isfinite(scale):
-            raise ValueError(f"scale: expected a finite number, got {scale}")
-        spacing = per_axis(self.spacing, self.ndim, "spacing")
-        if 0 in spacing:
-            raise ValueError(
-                f"spacing: expected numbers other than 0, got {self.spacing!r}"
-            )
-        origin = per_axis(self.origin, self.ndim, "origin")
-        is_reversed = choice(self.indexing, _INDEXINGS, "indexing") == "ij"
-        return Interpolation(
-            kernel=kernel if self.prefilter else kernel.direct,
-            boundary=choice(self.boundary, BOUNDARIES, "boundary"),
-            domain=choice(self.domain, DOMAINS, "domain"),
-            fill=as_number(self.fill, "fill"),
-            cval=cval,
-            scale=scale,
-            origin=origin[::-1] if is_reversed else origin,
-            spacing=spacing[::-1] if is_reversed else spacing,
-            is_reversed=is_reversed,
-        )
-
     def _expect_derivatives(self, what: str) -> None:
         kernel = self._interpolation.kernel
         if not kernel.derivatives:
@@ -556,38 +585,15 @@ class Sampler:
     ) -> tuple[Array, ...]:
         """Make or check the arrays for values and derivatives."""
         shape += self._channels
-        shapes = [shape, (*shape, self.ndim), (*shape, self.ndim, self.ndim)]
-        if out is not None:
-            return self._check_out(out, shapes[: order + 1])
-        dtype = self._dtype
         if order == 0:
-            return (np.empty(shape, dtype),)
-        if order == 1:
-            return np.empty(shape, dtype), np.empty(shapes[1], dtype)
-        return tuple(np.empty(shape, dtype) for shape in shapes)
-
-    def _check_out(
-        self, out: tuple[Array, ...], shapes: list[tuple[int, ...]]
-    ) -> tuple[Array, ...]:
-        if not isinstance(out, tuple | list) or len(out) != len(shapes):
-            raise ValueError(f"out: expected a tuple of {len(shapes)} arrays")
-        for array, shape in zip(out, shapes, strict=True):
-            if not isinstance(array, np.ndarray):
-                raise TypeError(f"out: expected an ndarray, got {type(array).__name__}")
-            flags = array.flags
-            if (
-                array.shape != shape
-                or array.dtype != self._dtype
-                or not (flags.c_contiguous and flags.writeable and flags.aligned)
-            ):
-                layout = "C-contiguous" if flags.c_contiguous else "not C-contiguous"
-                access = "writable" if flags.writeable else "read-only"
-                raise ValueError(
-                    f"out: expected a writable, C-contiguous {self._dtype} array of "
-                    f"shape {shape}, got a {access}, {layout} {array.dtype} array of "
-                    f"shape {array.shape}"
-                )
-        return tuple(out)
+            shapes: tuple[tuple[int, ...], ...] = (shape,)
+        elif order == 1:
+            shapes = shape, (*shape, self.ndim)
+        else:
+            shapes = shape, (*shape, self.ndim), (*shape, self.ndim, self.ndim)
+        if out is not None:
+            return check_outputs(out, shapes, self._dtype)
+        return tuple([np.empty(shape, self._dtype) for shape in shapes])
 
 
 def _threads_for(points: int) -> int:
