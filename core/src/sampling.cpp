@@ -38,7 +38,7 @@ FetchPlanes<S> choose_fetch(const Lattice& image) {
 }
 
 template <class S>
-using SampleBlock = void (*)(const BlockTask<S>&, const Located<S>&, const TapWeights<S>&,
+using SampleBlock = void (*)(const BlockTask<S>&, Located<S>&, const TapWeights<S>&,
                              const BlockSamples<S>&);
 
 template <class S, int taps, int D>
@@ -166,14 +166,13 @@ class BlockSampler {
   // Positions will have rounding errors.
   void expect_computed() { prepared_.is_computed = true; }
 
-  // Calls read(first, count, positions) and then use(first, count) for every block of `total`
-  // points: the first writes an array of a block's length for each axis, the second may sample it.
-  template <class Read, class Use>
-  void for_each_block(std::int64_t total, Read read, Use use) {
+  // Calls locate(first, count, located) and then use(first, count) for every block of `total`
+  // points: the first locates them, the second may sample them.
+  template <class Locate, class Use>
+  void for_each_block(std::int64_t total, Locate locate, Use use) {
     for (std::int64_t first = 0; first < total; first += block) {
       const auto count = static_cast<int>(min(std::int64_t{block}, total - first));
-      read(first, count, located_.position[0]);
-      located_.locate(prepared_, count);
+      locate(first, count, located_);
       use(first, count);
     }
   }
@@ -286,8 +285,9 @@ void sample_blocks(const SamplerView& sampler, const PointsView& points, const S
   BlockSampler<S> sample(sampler, out.order());
   sample.for_each_block(
       points.count,
-      [&](std::int64_t first, int count, double* to) {
-        read_positions(sample.prepared(), points, first, count, to);
+      [&](std::int64_t first, int count, Located<S>& located) {
+        read_positions(sample.prepared(), points, first, count, located.position[0]);
+        located.locate(sample.prepared(), count);
       },
       [&](std::int64_t first, int) { sample(out, first); });
 }
@@ -297,17 +297,34 @@ void sample(const SamplerView& sampler, const PointsView& points, const SamplesV
   return sample_blocks<float>(sampler, points, out);
 }
 
+// The points of an affine scene lie on lines, at even steps.
+bool locate_affine(const Prepared& sampler, const SceneView& scene, std::int64_t row,
+                   std::int64_t first, int count, Located<float>& located) {
+  const double* h = scene.matrix;
+  if (h[6] != 0 || h[7] != 0 || h[8] != 1) return false;
+  const auto u = static_cast<double>(first), v = static_cast<double>(row);
+  double start[2], step[2];
+  for (int a = 0; a < 2; ++a, h += 3) {
+    const Axis& axis = sampler.axes[a];
+    start[a] = (h[0] * u + h[1] * v + h[2] - axis.origin) / axis.spacing;
+    step[a] = h[0] / axis.spacing;
+  }
+  return located.locate_line(sampler, start, step, count);
+}
+
 // Calls use(first pixel, count) for every block of a row.
 template <class S, class Use>
 void for_each_block(const SceneView& scene, std::int64_t row, BlockSampler<S>& sample, Use use) {
   sample.expect_computed();
   const Prepared& prepared = sample.prepared();
-  const int x = prepared.view.is_reversed ? 1 : 0;
   sample.for_each_block(
       scene.width,
-      [&](std::int64_t first, int count, double* to) {
-        scene_points(scene, row, first, count, to + x * block, to + (1 - x) * block);
-        if (prepared.is_physical) to_positions(prepared, count, to);
+      [&](std::int64_t first, int count, Located<S>& located) {
+        if constexpr (std::is_same_v<S, float>)
+          if (locate_affine(prepared, scene, row, first, count, located)) return;
+        scene_points(scene, row, first, count, located.position[0], located.position[1]);
+        if (prepared.is_physical) to_positions(prepared, count, located.position[0]);
+        located.locate(prepared, count);
       },
       use);
 }

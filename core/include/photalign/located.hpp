@@ -91,7 +91,8 @@ struct Located {
   alignas(64) double position[max_dimension][block];  // in pixels
   alignas(64) S t[max_dimension][block];
   alignas(64) std::int32_t cell[max_dimension][block];  // of inner points, if sampler.needs_cells
-  alignas(64) std::int64_t first[block];                // byte of the first tap of inner points
+  alignas(64) std::int64_t first[block];  // byte of the first tap of inner points, if has_first
+  bool has_first;
   int count;       // of points; the rest up to a whole vector repeats the first
   int padded;      // the points and this rest
   bool all_inner;  // the footprints of all points are stored as they are; if not:
@@ -111,6 +112,56 @@ struct Located {
     all_inner = true;
     for (int i = 0; i < lanes_of<double>; ++i) all_inner &= differs[i] == 0;
     if (!all_inner) locate_border(sampler);
+    has_first = true;
+  }
+
+  // Points in a straight line at even steps, start + k step in pixels: cells and fractions come
+  // from integers, the fraction in 26 bits, which is finer than a float. False, and nothing is
+  // known, if not all are inner points or steps are too large for that.
+  bool locate_line(const Prepared& sampler, const double* start, const double* step, int points) {
+    const Lattice& image = sampler.view.image;
+    constexpr double one = 1 << 26;
+    count = points;
+    padded = (points + lanes - 1) / lanes * lanes;
+    double farthest = static_cast<double>(sampler.first_tap);
+    for (int a = 0; a < image.dimension; ++a) {
+      // A little less than the truth, so that no rounding leads out of it.
+      constexpr double margin = 1e-5;
+      const Axis& axis = sampler.axes[a];
+      const double end = start[a] + (padded - 1) * step[a];
+      const double low = start[a] < end ? start[a] : end, high = start[a] < end ? end : start[a];
+      const bool is_inner = low > axis.inner_lower + margin && high < axis.inner_upper - margin;
+      if (!is_inner || step[a] * lanes > 30 || step[a] * lanes < -30) return false;
+      const double stride = static_cast<double>(image.stride[a]);
+      farthest += (stride > 0 ? high + 1 : low) * stride;
+    }
+    if (farthest > static_cast<double>(sampler.last_first_tap)) return false;
+    for (int a = 0; a < image.dimension; ++a) {
+      const double shift = sampler.axes[a].shift;
+      const Int steps = whole_iota() * static_cast<std::int32_t>(__builtin_rint(step[a] * one));
+      for (int k = 0; k < padded; k += lanes) {
+        const double x = start[a] + k * step[a] + shift;
+        const auto i = static_cast<std::int32_t>(x);
+        const auto from = static_cast<std::int32_t>((x - i) * one);
+        const Int distance = from + steps;
+        store_vector(cell[a] + k, i + (distance >> 26));
+        const Float t = to_float(distance & ((1 << 26) - 1)) * static_cast<float>(1 / one);
+        store_vector(this->t[a] + k, t - static_cast<float>(shift));
+      }
+    }
+    all_inner = true;
+    has_first = false;
+    return true;
+  }
+
+  // After locate_line, if it is needed.
+  void find_first(const Prepared& sampler) {
+    const Lattice& image = sampler.view.image;
+    for (int k = 0; k < count; ++k) {
+      first[k] = sampler.first_tap;
+      for (int a = 0; a < image.dimension; ++a) first[k] += cell[a][k] * image.stride[a];
+    }
+    has_first = true;
   }
 
  private:

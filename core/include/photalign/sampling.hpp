@@ -130,8 +130,8 @@ struct BlockTask {
 };
 
 template <class S, int taps, int D, int order>
-void sample_planes(const BlockTask<S>& task, const Located<S>& located,
-                   const TapWeights<S>& weights, const BlockSamples<S>& out) {
+void sample_planes(const BlockTask<S>& task, Located<S>& located, const TapWeights<S>& weights,
+                   const BlockSamples<S>& out) {
   using P = Channels<Vector<S>, 1>;
   TapPlanes<S, taps, D> planes;
   constexpr int points = TapPlanes<S, taps, D>::points;
@@ -186,10 +186,11 @@ bool sample_windows(const BlockTask<float>& task, const Located<float>& located,
 
 // `channels` of them lie side by side: all of them, or one in an image of planes.
 template <class T, int channels, int taps, int D, int order>
-void sample_raw(const BlockTask<float>& task, const Located<float>& located,
+void sample_raw(const BlockTask<float>& task, Located<float>& located,
                 const TapWeights<float>& weights, const BlockSamples<float>& out) {
   if constexpr (takes_windows<channels, D>)
     if (sample_windows<T, taps, order>(task, located, weights, out)) return;
+  if (!located.has_first) located.find_first(task.sampler);
   using P = Channels<Float, channels>;
   RawRows<T, channels, taps, D> rows;
   constexpr int points = RawRows<T, channels, taps, D>::points;

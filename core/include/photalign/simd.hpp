@@ -106,6 +106,12 @@ inline Float iota() {
   return v;
 }
 
+inline Int whole_iota() {
+  Int v;
+  for (int i = 0; i < lanes; ++i) v[i] = i;
+  return v;
+}
+
 inline Float select(Int mask, Float yes, Float no) { return mask ? yes : no; }
 inline Int select(Int mask, Int yes, Int no) { return mask ? yes : no; }
 inline Double select(Long mask, Double yes, Double no) { return mask ? yes : no; }
