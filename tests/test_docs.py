@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import doctest
+import inspect
 import re
 from importlib.util import find_spec
 from pathlib import Path
@@ -12,12 +13,14 @@ from typing import Any
 import pytest
 import typer
 
+from photalign._interpolation import BOUNDARIES, DOMAINS
 from photalign.alignment import METHODS
 from photalign.brightness import BRIGHTNESS
 from photalign.cli.app import app
-from photalign.kernels import ALIGNMENT_KERNELS
+from photalign.kernels import ALIGNMENT_KERNELS, KERNELS
 from photalign.losses import LOSSES
 from photalign.results import Status
+from photalign.sampling import Sampler
 from photalign.warps import WARPS
 
 ROOT = Path(__file__).parent.parent
@@ -70,6 +73,49 @@ def test_examples_run(
 )
 def test_advice_covers_every_choice(name: str) -> None:
     assert f'`"{name}"`' in (DOCS / "how-to-choose.md").read_text("utf-8")
+
+
+@pytest.mark.parametrize("name", KERNELS)
+def test_page_of_kernels_has_row_section_and_plot(name: str) -> None:
+    kernel, text = KERNELS[name], (DOCS / "kernels.md").read_text("utf-8")
+    row = [
+        *(f'`"{name}"`', kernel.taps),
+        f"C{kernel.continuity}" if kernel.continuity >= 0 else "jumps",
+        # The order of approximation is the first degree that is not reproduced.
+        *(kernel.reproduces, kernel.reproduces + 1, kernel.derivatives),
+        "yes" if kernel.prefilter else "no",
+    ]
+    assert f"| {' | '.join(map(str, row))} |" in text
+    assert re.search(rf"^##+ {name}$", text, re.MULTILINE)
+    assert f"](images/kernels/{name}.svg)" in text
+
+
+def test_every_kernel_is_plotted_and_nothing_else() -> None:
+    drawn = {path.stem: path for path in (DOCS / "images" / "kernels").iterdir()}
+    assert set(drawn) == set(KERNELS)
+    for path in drawn.values():
+        text = path.read_text("utf-8")
+        assert "</svg>" in text
+        assert "<dc:date>" not in text  # the same each time it is drawn
+
+
+@pytest.mark.parametrize("name", [*BOUNDARIES, *DOMAINS])
+def test_guide_to_sampling_covers_every_choice(name: str) -> None:
+    assert f'| `"{name}"`' in (DOCS / "sampling.md").read_text("utf-8")
+
+
+@pytest.mark.parametrize("name", inspect.signature(Sampler).parameters)
+def test_guide_to_sampling_covers_every_option(name: str) -> None:
+    text = (DOCS / "sampling.md").read_text("utf-8")
+    assert re.search(rf"`{name}[`=]", text) or name == "image"
+
+
+CALLS = [name for name, _ in inspect.getmembers(Sampler, inspect.isfunction)]
+
+
+@pytest.mark.parametrize("name", [name for name in CALLS if name[0] != "_"])
+def test_guide_to_sampling_covers_every_call(name: str) -> None:
+    assert f"`s.{name}(" in (DOCS / "sampling.md").read_text("utf-8")
 
 
 @pytest.mark.parametrize("status", [s for s in Status if s is not Status.CONVERGED])

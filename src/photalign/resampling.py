@@ -68,8 +68,8 @@ def resample(
     shape : tuple of int, optional
         Of the result: its rows and columns, and nothing else is read of it. By default
         those of the image.
-    kernel : {"catmull_rom", "linear", "bspline3", "bspline5"}
-        See `photalign.kernels`.
+    kernel : str
+        One of `photalign.kernels.KERNELS`, as for `photalign.Sampler`.
     fill : float, optional
         The value where the warp leaves the image or hits an invalid pixel. By default
         NaN, in integer images 0.
