@@ -113,6 +113,7 @@ class Sampler {
   void resample(const Matrix& matrix, const Output& image, int dtype,
                 const std::optional<Flags>& valid, int threads) const {
     expect(dimension() == 2 && image.ndim() == 3 && image.shape(2) == channels() &&
+           image.itemsize() == static_cast<std::size_t>(bytes_of(static_cast<DType>(dtype))) &&
            (!valid || valid->size() == image.shape(0) * image.shape(1)));
     const SceneView scene = scene_view(matrix, static_cast<std::int64_t>(image.shape(0)),
                                        static_cast<std::int64_t>(image.shape(1)));

@@ -95,7 +95,7 @@ void review(const TilePass& pass, std::int64_t row_of_tiles, float* memory, Revi
       const std::int64_t index = (row_of_tiles * columns + column) * channels + channel;
       float* losses = place_for_losses(pass, index, work);
       ReviewSink sink({pass, tile, losses}, work.psi, work.psi_valid);
-      with_kernel(pass.kernel, [&](auto kernel) {
+      with_alignment_kernel(pass.kernel, [&](auto kernel) {
         using K = decltype(kernel);
         work.reference_weight = work.covered_weight = Float{};
         compare<K>(pass, pass.estimate, Gradients::none, channel, tile, work, sink);
@@ -270,7 +270,7 @@ void sandwich_tile(const TilePass& pass, const Correlation& rho, const Rect& cor
                    std::int64_t channel, Workspace& work, Sums& a, Sums& b) {
   SandwichSink<D, B> sink(pass, core, work);
   const Rect wide = sink.with_margin();
-  with_kernel(pass.kernel, [&](auto kernel) {
+  with_alignment_kernel(pass.kernel, [&](auto kernel) {
     compare<decltype(kernel)>(pass, pass.estimate, Gradients::both, channel, wide, work, sink);
   });
   sink.a.add_to(a);

@@ -17,7 +17,7 @@ std::size_t columns_scratch(const SamplerView& view, const GridView& grid) {
   const Prepared sampler = prepare(view);
   std::int64_t first, count;
   find_columns(sampler, grid, first, count);
-  if (are_sparse(count, grid.count[0], sampler.taps)) count = 0;
+  if (samples_points(sampler, count, grid.count[0])) count = 0;
   return view.is_double() ? GridColumns<double>::bytes(grid.count[0], count, sampler.taps)
                           : GridColumns<float>::bytes(grid.count[0], count, sampler.taps);
 }
@@ -40,9 +40,10 @@ template <class S>
 std::size_t row_scratch_as(const SamplerView& view, const GridColumns<S>& columns) {
   const std::int64_t dimension = view.image.dimension;
   const std::int64_t bytes =
-      columns.is_sparse ? dimension * columns.n_points * std::int64_t{sizeof(double)}
-                        : ((dimension + 1) * columns.n_columns * view.image.channels + 2 * lanes) *
-                              std::int64_t{sizeof(S)};
+      columns.samples_points
+          ? dimension * columns.n_points * std::int64_t{sizeof(double)}
+          : ((dimension + 1) * columns.n_columns * view.image.channels + 2 * lanes) *
+                std::int64_t{sizeof(S)};
   return static_cast<std::size_t>(bytes);
 }
 
@@ -59,7 +60,7 @@ ReadRow<S> choose_reader(const Lattice& image) {
   return chosen;
 }
 
-// The columns lie far apart: the row is one of points like any others.
+// The row is one of points like any others.
 void sample_points_of_row(const SamplerView& view, const GridView& grid, std::int64_t row,
                           const SamplesView& out, double* coordinates) {
   const std::int64_t n = grid.count[0], channels = view.image.channels;
@@ -81,7 +82,7 @@ void sample_points_of_row(const SamplerView& view, const GridView& grid, std::in
 template <class S>
 void sample_row_as(const SamplerView& view, const GridView& grid, const GridColumns<S>& columns,
                    std::int64_t row, const SamplesView& out, void* scratch) {
-  if (columns.is_sparse)
+  if (columns.samples_points)
     return sample_points_of_row(view, grid, row, out, static_cast<double*>(scratch));
   const Prepared sampler = prepare(view);
   const ReadRow<S> read = choose_reader<S>(view.image);

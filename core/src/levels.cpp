@@ -60,8 +60,9 @@ double number_at(const Image& image, std::int64_t x, std::int64_t y) {
       return number_at<float>(at);
     case DType::f64:
       return number_at<double>(at);
+    default:
+      return 0;  // not a type that is aligned
   }
-  return 0;
 }
 
 }  // namespace

@@ -66,7 +66,7 @@ void linearize(const TilePass& pass, std::int64_t row_of_tiles, float* memory, S
   Workspace work(memory);
   const std::int64_t channels = pass.reference.channels;
   for (std::int64_t channel = 0; channel < channels; ++channel) sums[channel] = Sums{};
-  with_kernel(pass.kernel, [&](auto kernel) {
+  with_alignment_kernel(pass.kernel, [&](auto kernel) {
     using K = decltype(kernel);
     const std::int64_t columns = pass.columns_of_tiles();
     for (std::int64_t column = 0; column < columns; ++column)
@@ -89,7 +89,7 @@ struct ResidualSink final : RowSink {
 
 void residual_row(const TilePass& pass, std::int64_t row, float* memory, float* out) {
   Workspace work(memory);
-  with_kernel(pass.kernel, [&](auto kernel) {
+  with_alignment_kernel(pass.kernel, [&](auto kernel) {
     using K = decltype(kernel);
     for (std::int64_t channel = 0; channel < pass.reference.channels; ++channel) {
       ResidualSink sink(out + channel * pass.reference.width);

@@ -1,6 +1,7 @@
 #include "photalign/sampler.hpp"
 
 #include <algorithm>
+#include <memory>
 #include <vector>
 
 #include "photalign/variants.hpp"
@@ -27,59 +28,71 @@ void for_each_run(const PointsView& points, std::int64_t at_once, const Executio
   });
 }
 
-// Calls body(values, gradients, first, count) for runs of points, as S.
+// Calls body(values, gradients, valid, first, count) for runs of points, as S.
 template <class S, class Body>
 void with_gradients(const SamplerView& sampler, const PointsView& points,
                     const Execution& execution, const Body& body) {
   const std::int64_t width = sampler.image.channels * (1 + sampler.image.dimension);
   const std::int64_t at_once = std::max<std::int64_t>(64, points_at_once / 4 / width);
   for_each_run(points, at_once, execution, [&](std::int64_t first, const PointsView& some) {
-    std::vector<S> room(static_cast<std::size_t>(some.count * width));
-    S* values = room.data();
+    const auto size = static_cast<std::size_t>(some.count * width);
+    const auto room = std::make_unique_for_overwrite<S[]>(size);
+    const auto valid =
+        std::make_unique_for_overwrite<std::uint8_t[]>(static_cast<std::size_t>(some.count));
+    S* values = room.get();
     S* gradients = values + some.count * sampler.image.channels;
-    variant().sampling->sample(sampler, some, {.values = values, .gradients = gradients});
-    body(values, gradients, first, some.count);
+    variant().sampling->sample(sampler, some,
+                               {.values = values, .gradients = gradients, .valid = valid.get()});
+    body(values, gradients, valid.get(), first, some.count);
   });
 }
 
-template <class S>
+// Calls body(constant) with the dimension as a constant, so that loops over axes are none.
+template <class Body>
+void with_dimension(int dimension, const Body& body) {
+  if (dimension == 1) return body(std::integral_constant<int, 1>{});
+  if (dimension == 2) return body(std::integral_constant<int, 2>{});
+  return body(std::integral_constant<int, 3>{});
+}
+
+template <class S, int D>
 void push_forward_as(const SamplerView& sampler, const PointsView& points, const S* tangents,
                      std::int64_t n_tangents, S* values, S* changes, const Execution& execution) {
-  const std::int64_t channels = sampler.image.channels, dimension = sampler.image.dimension;
+  const std::int64_t channels = sampler.image.channels;
   with_gradients<S>(sampler, points, execution,
-                    [&](const S* value, const S* gradients, std::int64_t first, std::int64_t n) {
-                      std::copy_n(value, n * channels, values + first * channels);
+                    [&](const S* value, const S* gradients, const std::uint8_t* valid,
+                        std::int64_t first, std::int64_t count) {
+                      std::copy_n(value, count * channels, values + first * channels);
                       for (std::int64_t p = 0; p < n_tangents; ++p) {
                         const std::int64_t at = p * points.count + first;
-                        const S* tangent = tangents + at * dimension;
+                        const S* tangent = tangents + at * D;
                         const S* gradient = gradients;
                         S* change = changes + at * channels;
-                        for (std::int64_t k = 0; k < n; ++k, tangent += dimension)
-                          for (std::int64_t c = 0; c < channels; ++c, gradient += dimension) {
+                        for (std::int64_t k = 0; k < count; ++k, tangent += D) {
+                          for (std::int64_t c = 0; c < channels; ++c, gradient += D) {
                             S sum = 0;
-                            for (std::int64_t a = 0; a < dimension; ++a)
-                              sum += gradient[a] * tangent[a];
-                            *change++ = sum;
+                            for (int a = 0; a < D; ++a) sum += gradient[a] * tangent[a];
+                            *change++ = valid[k] ? sum : S(0);  // whatever the tangent
                           }
+                        }
                       }
                     });
 }
 
-template <class S>
+template <class S, int D>
 void pull_back_as(const SamplerView& sampler, const PointsView& points, const S* cotangents,
                   S* pulled, const Execution& execution) {
-  const std::int64_t channels = sampler.image.channels, dimension = sampler.image.dimension;
+  const std::int64_t channels = sampler.image.channels;
   with_gradients<S>(sampler, points, execution,
-                    [&](const S*, const S* gradient, std::int64_t first, std::int64_t n) {
+                    [&](const S*, const S* gradient, const std::uint8_t* valid, std::int64_t first,
+                        std::int64_t count) {
                       const S* cotangent = cotangents + first * channels;
-                      S* to = pulled + first * dimension;
-                      for (std::int64_t k = 0; k < n; ++k, to += dimension) {
-                        std::fill_n(to, dimension, S(0));
-                        for (std::int64_t c = 0; c < channels; ++c, gradient += dimension) {
-                          const S weight = *cotangent++;
-                          for (std::int64_t a = 0; a < dimension; ++a)
-                            to[a] += weight * gradient[a];
-                        }
+                      S* to = pulled + first * D;
+                      for (std::int64_t k = 0; k < count; ++k, to += D) {
+                        S sum[D] = {};
+                        for (std::int64_t c = 0; c < channels; ++c, gradient += D, ++cotangent)
+                          for (int a = 0; a < D; ++a) sum[a] += *cotangent * gradient[a];
+                        for (int a = 0; a < D; ++a) to[a] = valid[k] ? sum[a] : S(0);
                       }
                     });
 }
@@ -139,20 +152,24 @@ void resample(const SamplerView& sampler, const SceneView& scene, const Resample
 void push_forward(const SamplerView& sampler, const PointsView& points, const void* tangents,
                   std::int64_t n_tangents, void* values, void* changes,
                   const Execution& execution) {
-  const auto run = [&]<class S>(S) {
-    push_forward_as(sampler, points, static_cast<const S*>(tangents), n_tangents,
-                    static_cast<S*>(values), static_cast<S*>(changes), execution);
-  };
-  sampler.is_double() ? run(0.0) : run(0.0f);
+  with_dimension(sampler.image.dimension, [&]<int D>(std::integral_constant<int, D>) {
+    const auto run = [&]<class S>(S) {
+      push_forward_as<S, D>(sampler, points, static_cast<const S*>(tangents), n_tangents,
+                            static_cast<S*>(values), static_cast<S*>(changes), execution);
+    };
+    sampler.is_double() ? run(0.0) : run(0.0f);
+  });
 }
 
 void pull_back(const SamplerView& sampler, const PointsView& points, const void* cotangents,
                void* pulled, const Execution& execution) {
-  const auto run = [&]<class S>(S) {
-    pull_back_as(sampler, points, static_cast<const S*>(cotangents), static_cast<S*>(pulled),
-                 execution);
-  };
-  sampler.is_double() ? run(0.0) : run(0.0f);
+  with_dimension(sampler.image.dimension, [&]<int D>(std::integral_constant<int, D>) {
+    const auto run = [&]<class S>(S) {
+      pull_back_as<S, D>(sampler, points, static_cast<const S*>(cotangents),
+                         static_cast<S*>(pulled), execution);
+    };
+    sampler.is_double() ? run(0.0) : run(0.0f);
+  });
 }
 
 void scatter(const SamplerView& sampler, const PointsView& points, const double* cotangents,

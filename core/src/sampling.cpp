@@ -119,6 +119,7 @@ RawChoice choose_raw(const Lattice& image, int taps, int order) {
   const bool is_packed = image.stride[0] == image.channels * size &&
                          (image.channel_stride == size || image.channel_stride == -size);
   if (!is_packed || image.dimension != 2) return {};
+  if (image.channels == 2) return choose_raw<T, 2, 2>(taps, order);
   if (image.channels == 3) return choose_raw<T, 3, 2>(taps, order);
   if (image.channels == 4) return choose_raw<T, 4, 2>(taps, order);
   return {};

@@ -19,8 +19,9 @@ DOMAINS = ("image", "support", "unbounded")
 INDEXINGS = ("xy", "ij")
 DTYPES = ("u1", "u2", "f4", "f8", "i1", "i2", "u4", "i4", "f2")
 
+# Integers of 16 bits times this are numbers of 32 bits still.
+_LARGEST_SCALE = 1e30
 _FILTER_BOUNDARIES = ("mirror", "reflect", "wrap")
-_ONE_BYTE = ("u1", "i1")
 
 
 def real_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:
@@ -73,6 +74,13 @@ class Interpolation:
         if 0 in steps:
             raise ValueError(f"spacing: expected numbers other than 0, got {spacing!r}")
         start = per_axis(origin, ndim, "origin")
+        if not isinstance(prefilter, bool | np.bool_):
+            raise TypeError(f"prefilter: expected True or False, got {prefilter!r}")
+        factor = finite_number(scale, "scale")
+        if abs(factor) > _LARGEST_SCALE:
+            raise ValueError(
+                f"scale: expected a number of at most {_LARGEST_SCALE}, got {scale!r}"
+            )
         is_reversed = choice(indexing, INDEXINGS, "indexing") == "ij"
         return cls(
             kernel=known if prefilter else known.direct,
@@ -80,7 +88,7 @@ class Interpolation:
             domain=choice(domain, DOMAINS, "domain"),
             fill=as_number(fill, "fill"),
             cval=finite_number(cval, "cval"),
-            scale=finite_number(scale, "scale"),
+            scale=factor,
             origin=start[::-1] if is_reversed else start,
             spacing=steps[::-1] if is_reversed else steps,
             is_reversed=is_reversed,
@@ -114,7 +122,7 @@ class Interpolation:
             pixels,
             pixels.__array_interface__["data"][0],
             dtype_code(pixels.dtype),
-            not (pixels.dtype.isnative or pixels.dtype.str[1:] in _ONE_BYTE),
+            not pixels.dtype.isnative,
             pixels.shape,
             pixels.strides,
             self.kernel.code,

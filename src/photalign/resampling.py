@@ -21,6 +21,9 @@ from photalign.warps import Warp, as_warp
 
 __all__ = ["resample"]
 
+# Up to here float64, in which 64-bit integers are sampled, holds all whole numbers.
+_WHOLE = 2.0**53
+
 
 @overload
 def resample(
@@ -129,24 +132,27 @@ def _fill(fill: float | None, dtype: np.dtype[Any]) -> float:
         if not (low <= value <= high and value.is_integer()):
             raise ValueError(
                 f"fill: expected an integer from {low:.0f} to {high:.0f}, as {dtype} "
-                f"holds, got {fill!r}"
+                f"images hold, got {fill!r}"
             )
     return value
 
 
 def _limits(dtype: np.dtype[Any]) -> tuple[float, float]:
+    """Return the smallest and the largest number of a type, as float64 holds them."""
     if dtype.kind == "b":
         return 0.0, 1.0
-    info = np.finfo(dtype) if dtype.kind == "f" else np.iinfo(dtype)
-    return float(info.min), float(info.max)
+    if dtype.kind == "f":
+        return float(np.finfo(dtype).min), float(np.finfo(dtype).max)
+    info = np.iinfo(dtype)
+    return max(float(info.min), -_WHOLE), min(float(info.max), _WHOLE)
 
 
 def _as_dtype(image: Array, dtype: np.dtype[Any]) -> Array:
     """Return an image in the type asked for, rounded and saturated like in the core."""
     if dtype.kind == "b":
-        return image.view(np.bool_)
+        return np.minimum(image, 1, out=image).view(np.bool_)
     if image.dtype.kind == "f" and image.dtype != dtype.newbyteorder("="):
         if dtype.kind in "iu":
             np.rint(image, out=image)
-        np.clip(image, *_limits(dtype), out=image)
+        np.clip(image, *_limits(dtype), out=image, where=np.isfinite(image))
     return image.astype(dtype, copy=False)

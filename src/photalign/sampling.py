@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import KW_ONLY, dataclass, field
+from dataclasses import KW_ONLY, dataclass, field, fields
 from typing import Any, Literal, overload
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from photalign import _core
 from photalign._checks import (
@@ -43,7 +44,8 @@ class Sampler:
     ----------
     image : array_like, shape (H, W) or (H, W, C)
         Of real numbers. With ``ndim=1`` a signal, shape (N,) or (N, C), with ``ndim=3``
-        a volume, shape (D, H, W) or (D, H, W, C). NaN pixels are invalid.
+        a volume, shape (D, H, W) or (D, H, W, C). Pixels that are not finite are
+        invalid.
     kernel : str
         One of `photalign.kernels.KERNELS`: "nearest", "linear", "catmull_rom",
         "keys6", "bspline2", "bspline3", "bspline5", or a B-spline without its
@@ -83,8 +85,8 @@ class Sampler:
 
     Notes
     -----
-    Samples are float32 for float32, float16 and integers of up to 16 bits, else
-    float64.
+    Samples are float32 for float32, float16, booleans and integers of up to 16 bits,
+    else float64.
 
     Where the derivative of the kernel jumps (linear: at the pixels), it is the one to
     the right or below; at the upper end of a bounded domain the one to the left or
@@ -128,9 +130,10 @@ class Sampler:
 
     def __post_init__(self) -> None:
         """Check the arguments, and prefilter the image if the kernel asks for it."""
-        if self.ndim not in (1, 2, 3):
+        if not isinstance(self.ndim, int) or self.ndim not in (1, 2, 3):
             raise ValueError(f"ndim: expected 1, 2 or 3, got {self.ndim!r}")
-        pixels = as_lattice(self.image, self.ndim)
+        given = as_array(self.image, "image")
+        pixels = as_lattice(given, self.ndim)
         interpolation = Interpolation.read(
             kernel=self.kernel,
             boundary=self.boundary,
@@ -145,12 +148,21 @@ class Sampler:
             indexing=self.indexing,
         )
         view = interpolation.sampler(pixels, thread_count(None))
-        given = np.shape(self.image)
         object.__setattr__(self, "_view", view)
         object.__setattr__(self, "_interpolation", interpolation)
-        object.__setattr__(self, "_shape", given)
+        object.__setattr__(self, "_shape", given.shape)
         object.__setattr__(self, "_dtype", real_dtype(pixels.dtype))
-        object.__setattr__(self, "_channels", given[self.ndim :])
+        object.__setattr__(self, "_channels", given.shape[self.ndim :])
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Keep what the sampler was made from; the rest is made again."""
+        return {f.name: getattr(self, f.name) for f in fields(self) if f.init}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Make the sampler again."""
+        for name, value in state.items():
+            object.__setattr__(self, name, value)
+        self.__post_init__()
 
     @overload
     def __call__(
@@ -310,7 +322,8 @@ class Sampler:
         Returns
         -------
         ndarray, shape (...), bool
-            Whether the point lies in the domain and no pixel under the kernel is NaN.
+            Whether the point lies in the domain and all pixels under the kernel are
+            finite.
         """
         return self._sample(points, 0, None, True)[1]
 
@@ -354,7 +367,7 @@ class Sampler:
             )
         values = np.empty(xy.shape[:-1] + self._channels, self._dtype)
         changes = np.empty(given.shape[:lead] + values.shape, self._dtype)
-        flat = np.ascontiguousarray(given, self._dtype)
+        flat = _packed(given, self._dtype)
         flat = flat.reshape(_size(given.shape[:lead]), _size(xy.shape[:-1]), self.ndim)
         xy = self._as_rows(xy)
         self._view.push_forward(xy, flat, values, changes, _threads_for(len(xy)))
@@ -384,7 +397,7 @@ class Sampler:
         xy = self._as_rows(xy)
         self._view.pull_back(
             xy,
-            np.ascontiguousarray(given, self._dtype),
+            _packed(given, self._dtype),
             pulled,
             _threads_for(len(xy)),
         )
@@ -415,9 +428,7 @@ class Sampler:
         pad = 2 * self._interpolation.padding
         pixels = tuple(n + pad for n in self._shape[: self.ndim])
         stored = np.zeros((*pixels, _size(self._channels)))
-        self._view.scatter(
-            self._as_rows(xy), np.ascontiguousarray(given, np.float64), stored
-        )
+        self._view.scatter(self._as_rows(xy), _packed(given, np.float64), stored)
         image = self._interpolation.to_pixels(stored, thread_count(None))
         return np.ascontiguousarray(image, self._dtype).reshape(self._shape)
 
@@ -478,6 +489,8 @@ class Sampler:
         """Sample the points that a warp maps the pixels of another image to.
 
         The same as ``value_and_grad(warp(pixels))`` without an array of the points.
+        Points that rounding moves out of the image, by 1e-9 px at most, count as on
+        its border.
 
         Parameters
         ----------
@@ -543,8 +556,9 @@ class Sampler:
     def _as_rows(self, points: Array) -> Array:
         rows = points if points.ndim == 2 else points.reshape(-1, self.ndim)
         point, axis = rows.strides
-        if point % rows.itemsize or axis % rows.itemsize:
-            return np.ascontiguousarray(rows)
+        size = rows.itemsize
+        if point % size or axis % size or not rows.flags.aligned:
+            return rows.copy()
         return rows
 
     def _read_cotangents(self, cotangents: ArrayLike, points: Array) -> Array:
@@ -607,10 +621,14 @@ def _size(shape: tuple[int, ...]) -> int:
     return size
 
 
+def _packed(array: Array, dtype: DTypeLike) -> Array:
+    return np.require(array, dtype, ["C_CONTIGUOUS", "ALIGNED"])
+
+
 def _coordinates(values: ArrayLike) -> Array:
     array = as_array(values, "coordinates")
     if array.ndim != 1:
         raise ValueError(
             f"coordinates: expected arrays of shape (N,), got {array.shape}"
         )
-    return np.ascontiguousarray(array, np.float64)
+    return _packed(array, np.float64)

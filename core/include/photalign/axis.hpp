@@ -17,7 +17,8 @@ inline std::int64_t max(std::int64_t a, std::int64_t b) { return a > b ? a : b; 
 struct Axis {
   std::int64_t count, pad;
   double origin, spacing;
-  bool is_physical;     // coordinates are not simply positions
+  bool is_physical;     // coordinates of the sampler are not simply positions
+  double rounding;      // how far that may move positions
   double shift;         // 1/2 where cells are centered on pixels
   double lower, upper;  // the domain, closed
   std::int64_t last;    // its last cell
@@ -33,7 +34,10 @@ struct Axis {
         pad(sampler.pad),
         origin(sampler.origin[axis]),
         spacing(sampler.spacing[axis]),
-        is_physical(origin != 0 || spacing != 1) {
+        is_physical(false),
+        rounding(1e-9 + 0x1p-50 * __builtin_fabs(origin / spacing)) {
+    for (int a = 0; a < sampler.image.dimension; ++a)
+      is_physical |= sampler.origin[a] != 0 || sampler.spacing[a] != 1;
     const bool is_centered = taps % 2 == 1;
     const bool is_bounded = sampler.domain != Domain::unbounded;
     shift = is_centered ? 0.5 : 0;
@@ -48,8 +52,8 @@ struct Axis {
     }
     if (is_flat) last = 0;
     if (!is_bounded) {
-      // Beyond 2^53 a double does not tell neighboring pixels apart.
-      upper = 0x1p53;
+      // Beyond 2^53 a double does not tell neighboring pixels apart, beyond 2^52 not half ones.
+      upper = is_centered ? 0x1p52 : 0x1p53;
       lower = -upper;
       last = INT64_MAX;
     }
@@ -75,7 +79,6 @@ struct Axis {
   // Positions that were computed, and that rounding alone has moved out of the image, are on its
   // border.
   double snapped(double x) const {
-    constexpr double rounding = 1e-9;
     const auto end = static_cast<double>(count - 1);
     if (x < 0) return x > -rounding ? 0 : x;
     return x > end && x < end + rounding ? end : x;

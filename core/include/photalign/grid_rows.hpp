@@ -14,7 +14,7 @@ PHOTALIGN_ISA_BEGIN
 template <class S>
 struct GridColumns {
   std::int64_t n_points, n_columns, first_column;
-  bool is_sparse;        // too many columns lie between the points: they are sampled one by one
+  bool samples_points;   // one by one, without columns
   std::int64_t* offset;  // [column] in bytes from pixel 0, or TapOffsets::absent
   std::int32_t* first;   // [point] the column of the first tap; of points outside 0
   S* w;                  // [tap][point]
@@ -24,7 +24,7 @@ struct GridColumns {
   static std::size_t bytes(std::int64_t points, std::int64_t columns, int taps) {
     return sizeof(GridColumns) + 64 +
            static_cast<std::size_t>(8 * columns +
-                                    points * (9 + 2 * taps * std::int64_t{sizeof(S)}));
+                                    points * (5 + 2 * taps * std::int64_t{sizeof(S)}));
   }
 
   // The widest first, so that each is aligned.
@@ -55,17 +55,22 @@ inline void find_columns(const Prepared& sampler, const GridView& grid, std::int
   count = low > high ? 0 : high - low + sampler.taps;
 }
 
-// Whether rows of so many columns would be longer than all footprints one by one.
-inline bool are_sparse(std::int64_t columns, std::int64_t points, int taps) {
-  return columns > 64 + 2 * taps * points;
+// Whether the points of a row are better sampled one by one: the columns would be more than all
+// footprints, or pixels of several channels are read in whole rows.
+inline bool samples_points(const Prepared& sampler, std::int64_t columns, std::int64_t points) {
+  const Lattice& image = sampler.view.image;
+  const bool has_packed_pixels = image.dimension == 2 && image.channels > 1 && image.channels < 5 &&
+                                 image.stride[0] == image.channels * bytes_of(image.dtype) &&
+                                 !needs_double(image.dtype);
+  return has_packed_pixels || columns > 64 + 2 * sampler.taps * points || columns > INT32_MAX;
 }
 
 template <class K, class S>
 void prepare_columns(const Prepared& sampler, const GridView& grid, GridColumns<S>& columns) {
   columns.n_points = grid.count[0];
   find_columns(sampler, grid, columns.first_column, columns.n_columns);
-  columns.is_sparse = are_sparse(columns.n_columns, columns.n_points, K::taps);
-  if (columns.is_sparse) return;
+  columns.samples_points = samples_points(sampler, columns.n_columns, columns.n_points);
+  if (columns.samples_points) return;
   columns.place_arrays(K::taps);
   const Axis& axis = sampler.axes[0];
   for (std::int64_t c = 0; c < columns.n_columns; ++c) {
@@ -223,7 +228,7 @@ void sample_grid_group(const Prepared& sampler, const GridColumns<float>& column
       }
     }
   }
-  Int is_valid = found[0] == found[0];
+  Int is_valid = is_finite(found[0]);
   for (int i = 0; i < lanes; ++i)
     is_valid[i] = is_inside && columns.inside[point + i] ? is_valid[i] : 0;
   store(values + point, select(is_valid, found[0], splat(static_cast<float>(sampler.view.fill))));
@@ -273,7 +278,7 @@ void sample_grid_row(const Prepared& sampler, const GridView& grid, const GridCo
         values[k * channels + c] = value;
         for (int a = 0; a < D; ++a)
           gradients[(k * channels + c) * D + a] = gradient[is_reversed ? D - 1 - a : a];
-        is_valid &= value == value;
+        is_valid &= value - value == 0;
       }
     }
     if (!is_valid) {

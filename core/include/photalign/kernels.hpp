@@ -135,7 +135,7 @@ struct Keys6 {
   template <class T>
   static constexpr void inner(T t, T& w, T& d) {
     constexpr Scalar<T> third = Scalar<T>(1) / 3;
-    w = (4 * t - 7) * t * t * third + 1;
+    w = ((4 * t - 7) * t * t + 3) * third;  // exactly 0 at 1
     d = (12 * t - 14) * t * third;
   }
 

@@ -51,7 +51,7 @@ struct Prepared {
     for (int a = 0; a < view.image.dimension; ++a) {
       axes[a] = Axis(view, a, taps, before);
       first_tap -= before * view.image.stride[a];
-      is_physical |= axes[a].is_physical;
+      is_physical = axes[a].is_physical;
       inner[a] = InnerCells(axes[a], view.image.stride[a]);
       // Without an inner position everything is farther than the last tap.
       if (axes[a].inner_upper < axes[a].inner_lower) last_first_tap = INT64_MIN;

@@ -61,7 +61,7 @@ template <class S, int n, int D, int order, bool has_nan>
   if constexpr (has_nan) {
     auto valid = load_vector<MaskOf<S>>(out.valid + point);
 #pragma GCC unroll 4
-    for (int c = 0; c < n; ++c) valid &= found.value.c[c] == found.value.c[c];
+    for (int c = 0; c < n; ++c) valid &= is_finite(found.value.c[c]);
     store_vector(out.valid + point, valid);
   }
 

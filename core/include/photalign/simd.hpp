@@ -175,9 +175,6 @@ inline Double to_double(HalfInt v) {
 inline HalfFloat to_float(Double v) {
   return reinterpret_cast<HalfFloat>(_mm512_cvtpd_ps(reinterpret_cast<__m512d>(v)));
 }
-inline HalfInt to_int(Long v) {
-  return reinterpret_cast<HalfInt>(_mm512_cvtepi64_epi32(reinterpret_cast<__m512i>(v)));
-}
 #elif defined(__AVX2__)
 inline HalfInt truncate(Double v) {
   return reinterpret_cast<HalfInt>(_mm256_cvttpd_epi32(reinterpret_cast<__m256d>(v)));
@@ -188,16 +185,10 @@ inline Double to_double(HalfInt v) {
 inline HalfFloat to_float(Double v) {
   return reinterpret_cast<HalfFloat>(_mm256_cvtpd_ps(reinterpret_cast<__m256d>(v)));
 }
-inline HalfInt to_int(Long v) {
-  using Ints = std::int32_t __attribute__((vector_size(sizeof(Long))));
-  const Ints pairs = reinterpret_cast<Ints>(v);
-  return __builtin_shufflevector(pairs, pairs, 0, 2, 4, 6);
-}
 #else
 inline HalfInt truncate(Double v) { return __builtin_convertvector(v, HalfInt); }
 inline Double to_double(HalfInt v) { return __builtin_convertvector(v, Double); }
 inline HalfFloat to_float(Double v) { return __builtin_convertvector(v, HalfFloat); }
-inline HalfInt to_int(Long v) { return __builtin_convertvector(v, HalfInt); }
 #endif
 
 inline Double floor_of_positive(Double v) {
@@ -256,6 +247,7 @@ inline bool all_true(Int mask) {
 
 // All ones where v is neither NaN nor infinite.
 inline Int is_finite(Float v) { return (v - v) == Float{}; }
+inline Long is_finite(Double v) { return (v - v) == Double{}; }
 
 // Lane i of the result is element index[i] of the window (low, high); 0 <= index < 2 * lanes.
 inline Float lookup(Float low, Float high, Int index) {

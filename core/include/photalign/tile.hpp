@@ -70,6 +70,8 @@ inline void convert_row(const Image& image, std::int64_t x, std::int64_t y, std:
       return convert_row<float>(from, image.column_stride, count, offset, to);
     case DType::f64:
       return convert_row<double>(from, image.column_stride, count, offset, to);
+    default:
+      return;  // not a type that is aligned
   }
 }
 

@@ -287,7 +287,7 @@ void compare(const TilePass& pass, const Estimate& estimate, Gradients gradients
 
 // Calls body with the kernel as a type, once per tile.
 template <class Body>
-void with_kernel(Kernel kernel, Body&& body) {
+void with_alignment_kernel(Kernel kernel, Body&& body) {
   switch (kernel) {
     case Kernel::linear:
       return body(Linear{});
@@ -297,6 +297,8 @@ void with_kernel(Kernel kernel, Body&& body) {
       return body(BSpline3{});
     case Kernel::bspline5:
       return body(BSpline5{});
+    default:
+      return;  // a kernel of samplers only
   }
 }
 
