@@ -215,3 +215,25 @@ def test_misuse_is_refused(arguments, error, message):
     warp = arguments.pop("warp", np.eye(3))
     with pytest.raises(error, match=message):
         resample(np.ones((4, 4), np.uint8), warp, **arguments)
+
+
+@pytest.mark.parametrize("dtype", ["i8", "u8"])
+def test_fill_of_wide_integers_is_what_doubles_hold(dtype):
+    image = np.ones((3, 4), dtype)
+    shifted = Translation.from_params([9, 0])
+    assert (resample(image, shifted, fill=2**53) == 2**53).all()
+    with pytest.raises(ValueError, match="fill: expected an integer from"):
+        resample(image, shifted, fill=2**63)
+
+
+def test_infinite_fill_stays_infinite_in_half_precision():
+    image = np.ones((3, 4), np.float16)
+    found = resample(image, Translation.from_params([9, 0]), fill=np.inf)
+    assert np.isinf(found).all()
+
+
+@pytest.mark.parametrize("kernel", ["bspline2", "bspline3", "bspline5"])
+def test_booleans_that_overshoot_are_true(kernel, rng):
+    image = rng.random((64, 64)) < 0.5
+    found = resample(image, Translation.from_params([0.3, 0.4]), kernel=kernel)
+    assert set(np.unique(found.view(np.uint8))) <= {0, 1}

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -316,3 +319,48 @@ def test_sampler_is_a_frozen_value():
     with pytest.raises(AttributeError):
         sampler.kernel = "linear"
     assert "kernel='bspline3', boundary='nearest'" in repr(sampler)
+
+
+@pytest.mark.parametrize("name", ["bspline5", "nearest"])
+def test_copies_of_a_sampler_sample_alike(name, rng):
+    sampler = Sampler(
+        rng.normal(size=(6, 7, 2)), name, boundary="constant", cval=3, spacing=0.5
+    )
+    points = rng.uniform(-1, 4, (30, 2))
+    for same in (copy.copy(sampler), copy.deepcopy(sampler), recreated(sampler)):
+        np.testing.assert_array_equal(same(points), sampler(points))
+
+
+def recreated(sampler):
+    return pickle.loads(pickle.dumps(sampler))
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"ndim": 2.0}, r"ndim: expected 1, 2 or 3, got 2\.0"),
+        ({"ndim": None}, "ndim: expected 1, 2 or 3, got None"),
+        ({"prefilter": "no"}, "prefilter: expected True or False, got 'no'"),
+        ({"scale": 1e300}, "scale: expected a number of at most 1e"),
+    ],
+)
+def test_other_misuse_is_refused(options, message):
+    with pytest.raises((TypeError, ValueError), match=message):
+        Sampler(np.ones((4, 4)), **options)
+
+
+@pytest.mark.parametrize("name", ["nearest", "linear", "catmull_rom", "keys6"])
+def test_single_precision_is_exact_at_the_pixels(name, rng):
+    image = rng.normal(size=(40, 50)).astype(np.float32)
+    inner = np.stack(np.meshgrid(np.arange(3, 45), np.arange(3, 35)), axis=-1)
+    np.testing.assert_array_equal(Sampler(image, name)(inner), image[3:35, 3:45])
+
+
+def test_the_nearest_pixel_is_found_as_far_as_halves_are_told_apart():
+    sampler = Sampler(
+        np.arange(7), "nearest", boundary="wrap", domain="unbounded", ndim=1
+    )
+    far = np.array([2.0**51 + 1, 2.0**52 - 1, 2.0**53])[:, None]
+    values, mask = sampler(far, return_mask=True)
+    assert mask.tolist() == [True, True, False]
+    assert values[:2].tolist() == [(2**51 + 1) % 7, (2**52 - 1) % 7]

@@ -295,3 +295,35 @@ def test_nothing_outside_a_signal_or_a_volume_is_read(name, ndim, rng):
         image = picture(rng, (7, 5, 6)[:ndim] + channels, dtype)
         copy = guarded(image, at_end=at_end)[:: next(flips)]
         check_reading(copy, name, rng, ndim)
+
+
+def test_stride_of_the_only_channel_is_not_trusted(rng):
+    """NumPy keeps what the stride was before there was one channel."""
+    planes = rng.integers(0, 256, (3, 7, 9)).astype(np.uint8)
+    image = guarded(planes, at_end=True)[2:3].transpose(1, 2, 0)
+    assert image.strides[2] != 1
+    for name in DIRECT:
+        points = rng.uniform(0, [8, 6], (50, 2))
+        expected = Sampler(image.copy(), name)(points)
+        np.testing.assert_array_equal(Sampler(image, name)(points), expected)
+
+
+def at_odd_address(array):
+    return np.frombuffer(b"x" + array.tobytes(), array.dtype, offset=1).reshape(
+        array.shape
+    )
+
+
+def test_arguments_at_odd_addresses_are_read_like_others(rng):
+    sampler = Sampler(rng.normal(size=(8, 9)), "catmull_rom")
+    points, weights = rng.uniform(0, 7, (20, 2)), rng.normal(size=20)
+    odd = at_odd_address(points)
+    assert not odd.flags.aligned
+    for found, expected in [
+        (sampler(odd), sampler(points)),
+        (sampler.jvp(odd, odd)[1], sampler.jvp(points, points)[1]),
+        (sampler.vjp(odd, at_odd_address(weights)), sampler.vjp(points, weights)),
+        (sampler.vjp_image(odd, weights), sampler.vjp_image(points, weights)),
+        (sampler.grid(*odd.T)[0], sampler.grid(*points.T)[0]),
+    ]:
+        np.testing.assert_array_equal(found, expected)

@@ -294,3 +294,31 @@ def test_threads_change_no_bit(name, rng, monkeypatch):
         found = [*sampler.grid(xs, ys), *sampler.warped(TILT, (170, 190))]
         results.append([array.tobytes() for array in found])
     assert results[0] == results[1] == results[2]
+
+
+def test_warps_map_x_and_y_whatever_the_indexing(rng):
+    image = picture(rng, (7, 11))
+    warp = Homography([[0.9, 0.1, 1], [-0.1, 1.1, 0.5], [0.001, 0, 1]])
+    values, gradients, mask = Sampler(image, indexing="xy").warped(warp, (6, 8))
+    found = Sampler(image, indexing="ij").warped(warp, (6, 8))
+    np.testing.assert_array_equal(found[0], values)
+    np.testing.assert_array_equal(found[1], gradients[..., ::-1])
+    np.testing.assert_array_equal(found[2], mask)
+
+
+def test_border_is_as_wide_for_a_grid_as_for_its_points(rng):
+    sampler = Sampler(picture(rng, (7, 11)), spacing=(2, 1))
+    for y in (-1e-10, -1e-8, 6 + 1e-10):
+        _, _, mask = sampler.grid([0.0, 3.0], [y])
+        np.testing.assert_array_equal(mask[0], sampler.inside([[0, y], [3, y]]))
+
+
+@pytest.mark.parametrize(
+    ("origin", "spacing"), [(4500000.7, 0.1), (4.5e6, 0.01), (-1e9, 1 / 3)]
+)
+def test_centers_of_pixels_are_inside_however_far_the_origin(origin, spacing):
+    image = np.arange(1000.0)
+    sampler = Sampler(image, ndim=1, origin=origin, spacing=spacing)
+    centers = origin + spacing * np.arange(1000)
+    assert sampler.inside(centers[:, None]).all()
+    assert sampler.grid(centers)[2].all()

@@ -94,3 +94,19 @@ def test_masked_pixels_of_a_spline_are_like_nan(dtype, shape, rng):
 def test_image_without_a_valid_pixel_has_no_spline():
     image = np.full((9, 11), np.nan)
     assert not Sampler(image, "bspline5").inside([[4, 4], [0, 0]]).any()
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("dtype", ["f2", "f4", "f8"])
+def test_pixels_that_are_not_finite_are_invalid_however_they_are_sampled(bad, dtype):
+    image = np.ones((20, 30), dtype)
+    image[7, 9] = bad
+    sampler = Sampler(image)
+    x, y = np.arange(0, 29, 0.5), np.arange(0, 19, 0.5)
+    points = np.stack(np.meshgrid(x, y), axis=-1)
+    inside = sampler.inside(points)
+    np.testing.assert_array_equal(sampler.grid(x, y)[2], inside)
+    beside = (points == [8, 6]) | (points == [10, 8])
+    touches = (np.abs(points - [9, 7]) < 1).all(axis=-1)
+    assert not inside[touches].any()
+    assert inside[~touches & ~beside.any(axis=-1)].all()

@@ -241,3 +241,16 @@ def test_the_nearest_pixel_has_no_derivative_by_the_points(method, shape):
     sampler = Sampler(np.ones((4, 4)), "nearest")
     with pytest.raises(ValueError, match="nearest"):
         getattr(sampler, method)(np.ones((1, 2)), np.ones(shape))
+
+
+@ndims
+def test_invalid_samples_contribute_nothing_whatever_the_cotangent(ndim, rng):
+    image = picture(rng, (*SHAPES[ndim][0], 2))
+    sampler = Sampler(image, "catmull_rom", ndim=ndim)
+    points = np.concatenate([np.zeros((3, ndim)), np.full((2, ndim), -9.0)])
+    nothing = np.array([0, 0, 0, np.nan, np.inf])
+    cotangents = np.broadcast_to(nothing[:, None], (5, 2))
+    assert not sampler.vjp(points, cotangents).any()
+    assert not sampler.vjp_image(points, cotangents).any()
+    tangents = np.broadcast_to(nothing[:, None], points.shape)
+    assert not sampler.jvp(points, tangents)[1].any()
