@@ -350,10 +350,16 @@ def test_other_misuse_is_refused(options, message):
 
 
 @pytest.mark.parametrize("name", ["nearest", "linear", "catmull_rom", "keys6"])
-def test_single_precision_is_exact_at_the_pixels(name, rng):
-    image = rng.normal(size=(40, 50)).astype(np.float32)
-    inner = np.stack(np.meshgrid(np.arange(3, 45), np.arange(3, 35)), axis=-1)
-    np.testing.assert_array_equal(Sampler(image, name)(inner), image[3:35, 3:45])
+@pytest.mark.parametrize("channels", [(), (2,), (3,), (5,)])
+@pytest.mark.parametrize("dtype", ["f2", "f4", "f8"])
+def test_floats_are_exact_at_the_pixels_the_last_ones_too(name, channels, dtype, rng):
+    """Beside a number a million times as large as well."""
+    image = 10 ** rng.uniform(-3, 3, (40, 50, *channels)).astype(dtype)
+    pixels = np.stack(np.meshgrid(np.arange(50), np.arange(40)), axis=-1)
+    for points in (pixels, pixels[::-1, ::-1], rng.permutation(pixels.reshape(-1, 2))):
+        found = Sampler(image, name)(points)
+        expected = image[tuple(np.moveaxis(points[..., ::-1], -1, 0))]
+        np.testing.assert_array_equal(found, expected)
 
 
 def test_the_nearest_pixel_is_found_as_far_as_halves_are_told_apart():

@@ -53,10 +53,7 @@ def as_image(image: ArrayLike, name: str = "image") -> NDArray[Any]:
             f"{name}: expected shape (rows, columns) or (rows, columns, channels), "
             f"got {array.shape}"
         )
-    if array.size == 0:
-        raise ValueError(
-            f"{name}: expected at least one pixel and channel, got shape {array.shape}"
-        )
+    _expect_pixels(array, name)
     native = _as_native(array, name)
     return native if native.ndim == 3 else native[:, :, np.newaxis]
 
@@ -97,15 +94,19 @@ def as_lattice(image: ArrayLike, ndim: int, name: str = "image") -> NDArray[Any]
             f"{name}: expected shape ({expected}) or ({expected}, channels), "
             f"got {array.shape}{hint}"
         )
-    if array.size == 0:
-        raise ValueError(
-            f"{name}: expected at least one pixel and channel, got shape {array.shape}"
-        )
+    _expect_pixels(array, name)
     if array.dtype == np.bool_:
         array = array.view(np.uint8)
     elif array.dtype.newbyteorder("=").str[1:] not in _SAMPLED:
         array = _as_native(array, name)
     return array if array.ndim > ndim else array[..., np.newaxis]
+
+
+def _expect_pixels(array: NDArray[Any], name: str) -> None:
+    if array.size == 0:
+        raise ValueError(
+            f"{name}: expected at least one pixel and channel, got shape {array.shape}"
+        )
 
 
 def per_axis(

@@ -36,6 +36,12 @@ inline Channels<V, n> difference(const Channels<V, n>& a, const Channels<V, n>& 
   return d;
 }
 
+template <class M, class V, int n>
+inline void replace_where(M mask, Channels<V, n>& p, const Channels<V, n>& other) {
+#pragma GCC unroll 4
+  for (int i = 0; i < n; ++i) p.c[i] = select(mask, other.c[i], p.c[i]);
+}
+
 // Of P by n coordinates: all of order 1, and those of order 2 with b <= a, row by row.
 template <class P, int n, int order>
 struct Derivatives {
@@ -67,6 +73,7 @@ struct GroupWeights {
   Vector<S> h(int axis, int tap) const { return load(weights.h[axis][tap] + group); }
 };
 
+// `Rows::has_fractions` says whether pixels may be other than whole numbers that floats hold.
 // `rows(r)` gives row r of the footprint, counted over y and z, and that gives P at each tap.
 template <class P, int axis, int taps, int order, class S, class Rows>
 [[gnu::always_inline]] inline Derivatives<P, axis + 1, order> contract(
@@ -75,33 +82,36 @@ template <class P, int axis, int taps, int order, class S, class Rows>
   if constexpr (taps == 2) {
     // The derivative of a linear function is the difference that its value needs as well.
     const Vector<S> t = weights.t(axis);
-    const auto interpolate = [&](const P& from, const P& change) {
+    const auto interpolate = [&](const P& from, const P& to, const P& change) {
       P p = from;
       add_product(p, t, change);
+      // A difference of floats is rounded, and the last pixel would not be hit.
+      if constexpr (Rows::has_fractions) replace_where(t == 1, p, to);
       return p;
     };
     if constexpr (order > 1) PHOTALIGN_ISA::set_zero(sum.second[axis * (axis + 3) / 2]);
     if constexpr (axis == 0) {
       const auto taps_of_row = rows(row);
       const P from = taps_of_row(0);
-      const P change = difference(taps_of_row(1), from);
-      sum.value = interpolate(from, change);
+      const P to = taps_of_row(1);
+      const P change = difference(to, from);
+      sum.value = interpolate(from, to, change);
       if constexpr (order > 0) sum.first[0] = change;
     } else {
       const auto a = contract<P, axis - 1, taps, order>(weights, rows, row * taps);
       const auto b = contract<P, axis - 1, taps, order>(weights, rows, row * taps + 1);
       const P change = difference(b.value, a.value);
-      sum.value = interpolate(a.value, change);
+      sum.value = interpolate(a.value, b.value, change);
       if constexpr (order > 0) sum.first[axis] = change;
 #pragma GCC unroll 3
       for (int i = 0; order > 0 && i < axis; ++i) {
         const P mixed = difference(b.first[i], a.first[i]);
-        sum.first[i] = interpolate(a.first[i], mixed);
+        sum.first[i] = interpolate(a.first[i], b.first[i], mixed);
         if constexpr (order > 1) sum.second[axis * (axis + 1) / 2 + i] = mixed;
       }
 #pragma GCC unroll 6
       for (int i = 0; order > 1 && i < axis * (axis + 1) / 2; ++i)
-        sum.second[i] = interpolate(a.second[i], difference(b.second[i], a.second[i]));
+        sum.second[i] = interpolate(a.second[i], b.second[i], difference(b.second[i], a.second[i]));
     }
   } else if constexpr (axis == 0) {
     sum.set_zero();

@@ -83,6 +83,7 @@ struct TapPlanes {
     Channels<Vector<S>, 1> operator()(int k) const { return {{load(planes + k * points)}}; }
   };
   struct Rows {
+    static constexpr bool has_fractions = true;
     const TapPlanes& all;
     int group;
     Row operator()(int row) const { return {all.planes[row * taps] + group}; }
@@ -169,6 +170,7 @@ struct RawRows {
     }
   };
   struct Rows {
+    static constexpr bool has_fractions = has_nan<T>;
     const RawRows& all;
     int group;
     [[gnu::always_inline]] Row operator()(int row) const { return Row(all.rows[row][group]); }

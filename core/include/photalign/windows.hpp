@@ -41,6 +41,8 @@ struct WindowPlace {
 template <class T, int taps, int span>
 class Window {
  public:
+  static constexpr bool has_fractions = has_nan<T>;
+
   Window(const Prepared& sampler, const std::byte* data, const WindowPlace& place)
       : row_(place.row) {
     const std::byte* from = data + place.origin;
