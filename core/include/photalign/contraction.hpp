@@ -1,8 +1,9 @@
 // Value, gradient and Hessian from the taps of a footprint and their weights, in one pass.
 //
-// The sum over the taps of an axis is taken of what the axes before it have given:
-//   value = sum_k w_k value_k,   d/dx_a = sum_k d_k value_k,   d/dx_b = sum_k w_k (d/dx_b)_k, b <
-//   a.
+// The sum over the taps k of axis a is taken of what the axes before it, b < a, have given:
+//   value = sum_k w_k value_k
+//   d/dx_a = sum_k d_k value_k
+//   d/dx_b = sum_k w_k (d/dx_b)_k
 // One implementation for all dimensions; every quantity is a vector over as many points.
 #pragma once
 

@@ -2,10 +2,10 @@
 //
 // Points lie anywhere, so their taps are copied first, row by row, into memory that the first cache
 // holds; what follows is as regular as if the image had been dense. There are two ways:
-//   RawRows    packed pixels of the common types: whole rows as they are, a few bytes a point,
-//   which
-//              are taken apart in vectors
+//
+//   RawRows    packed pixels of the common types: whole rows as they are, taken apart in vectors
 //   TapPlanes  anything else: tap by tap, converted on the way
+//
 // Footprints at the border are put together pixel by pixel in both.
 #pragma once
 

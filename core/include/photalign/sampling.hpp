@@ -1,11 +1,15 @@
 // An image as a function of points: the way of a block of points through all stages.
 //
-//   positions -> Located (cells) -> TapWeights -> RawRows or TapPlanes (taps) -> contract ->
-//   results
+//   positions: wherever they come from
+//   Located:   cells, and how far into them
+//   TapWeights
+//   taps:      RawRows, TapPlanes or Window
+//   contract:  value and derivatives
+//   results:   written as they are wanted
 //
-// Every stage is compiled for what it depends on and not for more: positions for their source,
-// weights for the kernel, taps for the type of the pixels; so the combinations add up, they do not
-// multiply.
+// Every stage is compiled for what it depends on: weights for the kernel, taps for the type of the
+// pixels and the number of taps. What is compiled adds up and does not multiply, but for rows of
+// packed pixels, where speed is worth it.
 #pragma once
 
 #include "footprint.hpp"
