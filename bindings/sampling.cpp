@@ -124,16 +124,17 @@ class Sampler {
   }
 
   void push_forward(const Points& points, const Input& tangents, const Output& values,
-                    const Output& changes, int threads) const {
+                    const Output& changes, const std::optional<Flags>& valid, int threads) const {
     const PointsView where = points_view(points);
     const std::size_t count = points.shape(0);
     const std::size_t n = tangents.ndim() == 3 ? tangents.shape(0) : 0;
     expect(tangents.ndim() == 3 && tangents.shape(1) == count && tangents.shape(2) == dimension() &&
            is_real(tangents) && is_real(values) && values.size() == count * channels() &&
-           is_real(changes) && changes.size() == n * count * channels());
+           is_real(changes) && changes.size() == n * count * channels() &&
+           (!valid || valid->size() == count));
     run_interruptibly(threads, [&](const Execution& e) {
       photalign::push_forward(view_, where, tangents.data(), static_cast<std::int64_t>(n),
-                              values.data(), changes.data(), e);
+                              values.data(), changes.data(), valid ? valid->data() : nullptr, e);
     });
   }
 
@@ -235,7 +236,7 @@ void bind_sampling(nb::module_& m) {
            nb::arg("threads"), "Write the image seen through a homography.")
       .def("push_forward", &Sampler::push_forward, nb::arg("points").noconvert(),
            nb::arg("tangents").noconvert(), nb::arg("values").noconvert(),
-           nb::arg("changes").noconvert(), nb::arg("threads"),
+           nb::arg("changes").noconvert(), nb::arg("valid").noconvert().none(), nb::arg("threads"),
            "Write values and their changes along tangents, (tangent, point, axis).")
       .def("pull_back", &Sampler::pull_back, nb::arg("points").noconvert(),
            nb::arg("cotangents").noconvert(), nb::arg("pulled").noconvert(), nb::arg("threads"),

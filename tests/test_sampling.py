@@ -340,6 +340,7 @@ def recreated(sampler):
     [
         ({"ndim": 2.0}, r"ndim: expected 1, 2 or 3, got 2\.0"),
         ({"ndim": None}, "ndim: expected 1, 2 or 3, got None"),
+        ({"ndim": True}, "ndim: expected 1, 2 or 3, got True"),
         ({"prefilter": "no"}, "prefilter: expected True or False, got 'no'"),
         ({"scale": 1e300}, "scale: expected a number of at most 1e"),
     ],
@@ -370,3 +371,8 @@ def test_the_nearest_pixel_is_found_as_far_as_halves_are_told_apart():
     values, mask = sampler(far, return_mask=True)
     assert mask.tolist() == [True, True, False]
     assert values[:2].tolist() == [(2**51 + 1) % 7, (2**52 - 1) % 7]
+
+
+def test_points_of_a_volume_are_refused_with_a_hint():
+    with pytest.raises(ValueError, match="make the sampler with another ndim"):
+        Sampler(np.ones((5, 6, 7)))(np.ones((4, 3)))

@@ -322,3 +322,16 @@ def test_centers_of_pixels_are_inside_however_far_the_origin(origin, spacing):
     centers = origin + spacing * np.arange(1000)
     assert sampler.inside(centers[:, None]).all()
     assert sampler.grid(centers)[2].all()
+
+
+@pytest.mark.parametrize("warp", ["affine", Affine])
+def test_names_of_warps_are_no_warps_to_see_through(warp, rng):
+    with pytest.raises(TypeError, match="warp: expected a warp or a matrix, got"):
+        Sampler(picture(rng, (5, 5))).warped(warp, (5, 5))
+
+
+def test_matrices_of_two_rows_are_affine_warps(rng):
+    sampler, matrix = Sampler(picture(rng, (5, 6))), [[1, 0.1, 0.5], [0, 1, 0.25]]
+    found = sampler.warped(matrix, (5, 6))
+    for one, other in zip(found, sampler.warped(Affine(matrix), (5, 6)), strict=True):
+        np.testing.assert_array_equal(one, other)

@@ -122,3 +122,19 @@ def test_wrong_points_leave_out_alone():
     with pytest.raises(ValueError, match=r"^points: expected"):
         sampler(np.ones((5, 3)), out=out)
     assert (out == 7).all()
+
+
+def test_outputs_that_share_memory_are_refused(rng):
+    image = rng.normal(size=(9, 9))
+    sampler = Sampler(image)
+    points = rng.uniform(0, 8, (9, 9, 2))
+    room = np.empty((9, 9, 3))
+    before = image.copy()
+    with pytest.raises(ValueError, match="out: expected arrays that share no memory"):
+        sampler(points, out=image)
+    np.testing.assert_array_equal(image, before)
+    values, gradients = room.reshape(-1)[:81].reshape(9, 9), room.reshape(-1)[81:]
+    sampler.value_and_grad(points, out=(values, gradients.reshape(9, 9, 2)))
+    gradients = room.reshape(-1)[1:163].reshape(9, 9, 2)
+    with pytest.raises(ValueError, match="out: expected arrays that share no memory"):
+        sampler.value_and_grad(points, out=(values, gradients))

@@ -57,12 +57,14 @@ void with_dimension(int dimension, const Body& body) {
 
 template <class S, int D>
 void push_forward_as(const SamplerView& sampler, const PointsView& points, const S* tangents,
-                     std::int64_t n_tangents, S* values, S* changes, const Execution& execution) {
+                     std::int64_t n_tangents, S* values, S* changes, std::uint8_t* all_valid,
+                     const Execution& execution) {
   const std::int64_t channels = sampler.image.channels;
   with_gradients<S>(sampler, points, execution,
                     [&](const S* value, const S* gradients, const std::uint8_t* valid,
                         std::int64_t first, std::int64_t count) {
                       std::copy_n(value, count * channels, values + first * channels);
+                      if (all_valid) std::copy_n(valid, count, all_valid + first);
                       for (std::int64_t p = 0; p < n_tangents; ++p) {
                         const std::int64_t at = p * points.count + first;
                         const S* tangent = tangents + at * D;
@@ -150,12 +152,12 @@ void resample(const SamplerView& sampler, const SceneView& scene, const Resample
 }
 
 void push_forward(const SamplerView& sampler, const PointsView& points, const void* tangents,
-                  std::int64_t n_tangents, void* values, void* changes,
+                  std::int64_t n_tangents, void* values, void* changes, std::uint8_t* valid,
                   const Execution& execution) {
   with_dimension(sampler.image.dimension, [&]<int D>(std::integral_constant<int, D>) {
     const auto run = [&]<class S>(S) {
       push_forward_as<S, D>(sampler, points, static_cast<const S*>(tangents), n_tangents,
-                            static_cast<S*>(values), static_cast<S*>(changes), execution);
+                            static_cast<S*>(values), static_cast<S*>(changes), valid, execution);
     };
     sampler.is_double() ? run(0.0) : run(0.0f);
   });

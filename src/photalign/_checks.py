@@ -176,7 +176,8 @@ def as_array(value: ArrayLike, name: str) -> NDArray[Any]:
     if isinstance(value, np.ma.MaskedArray):
         raise TypeError(
             f"{name}: expected an array without a mask, got a masked array; pass its "
-            f"data, and ~mask where masks are taken"
+            f"data, and ~mask where masks are taken, or NaN: "
+            f"{name}.astype(float).filled(np.nan)"
         )
     try:
         array = np.asarray(value)
@@ -197,6 +198,7 @@ def as_points(
     *,
     ndim: int = 2,
     keep_single: bool = False,
+    hint: str = "",
 ) -> NDArray[Any]:
     """Read points as float64.
 
@@ -210,6 +212,8 @@ def as_points(
         How many coordinates a point has.
     keep_single : bool
         Whether float32 may stay what it is.
+    hint : str
+        What else could be done about points with other than `ndim` coordinates.
 
     Returns
     -------
@@ -227,13 +231,14 @@ def as_points(
     if array.dtype != np.float64 and not (keep_single and array.dtype == np.float32):
         array = array.astype(np.float64)
     if array.ndim == 0 or array.shape[-1] != ndim:
-        hint = ""
+        advice = hint
         if array.ndim == 2 and len(array) == ndim:
-            hint = f"; pass {name}.T"
+            advice = f"pass {name}.T"
         elif ndim == 1:
-            hint = f"; pass {name}[..., np.newaxis]"
+            advice = f"pass {name}[..., np.newaxis]"
+        advice = f"; {advice}" if advice else ""
         raise ValueError(
-            f"{name}: expected shape (..., {ndim}), got {array.shape}{hint}"
+            f"{name}: expected shape (..., {ndim}), got {array.shape}{advice}"
         )
     return array
 
@@ -242,6 +247,7 @@ def check_outputs(
     out: tuple[NDArray[Any], ...],
     shapes: tuple[tuple[int, ...], ...],
     dtype: np.dtype[Any],
+    source: NDArray[Any],
 ) -> tuple[NDArray[Any], ...]:
     """Check arrays that results are to be written into.
 
@@ -253,6 +259,8 @@ def check_outputs(
         What shape each must have.
     dtype : dtype
         Their type.
+    source : ndarray
+        What is read while they are written.
 
     Returns
     -------
@@ -264,7 +272,8 @@ def check_outputs(
     TypeError
         If one is no ndarray.
     ValueError
-        If one is not as it must be, or not C-contiguous, aligned and writable.
+        If one is not as it must be, or not C-contiguous, aligned and writable, or
+        shares memory with the source or another.
     """
     if not isinstance(out, tuple | list) or len(out) != len(shapes):
         raise ValueError(f"out: expected a tuple of {len(shapes)} arrays")
@@ -284,7 +293,14 @@ def check_outputs(
                 f"{shape}, got a {access}, {layout} {array.dtype} array of shape "
                 f"{array.shape}"
             )
-    return tuple(out)
+    arrays = tuple(out)
+    for i, array in enumerate(arrays):
+        if any(np.may_share_memory(array, other) for other in (source, *arrays[:i])):
+            raise ValueError(
+                "out: expected arrays that share no memory with the image or each "
+                "other, got some that do"
+            )
+    return arrays
 
 
 def as_mask(

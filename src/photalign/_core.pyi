@@ -39,7 +39,7 @@ class Sampler:
     def resample(self, matrix: Annotated[NDArray[numpy.float64], dict(shape=(3, 3), order='C', device='cpu', writable=False)], image: Annotated[NDArray, dict(order='C', device='cpu')], dtype: int, valid: Annotated[NDArray[numpy.uint8], dict(order='C', device='cpu')] | None, threads: int) -> None:
         """Write the image seen through a homography."""
 
-    def push_forward(self, points: Annotated[NDArray, dict(shape=(None, None), device='cpu', writable=False)], tangents: Annotated[NDArray, dict(order='C', device='cpu', writable=False)], values: Annotated[NDArray, dict(order='C', device='cpu')], changes: Annotated[NDArray, dict(order='C', device='cpu')], threads: int) -> None:
+    def push_forward(self, points: Annotated[NDArray, dict(shape=(None, None), device='cpu', writable=False)], tangents: Annotated[NDArray, dict(order='C', device='cpu', writable=False)], values: Annotated[NDArray, dict(order='C', device='cpu')], changes: Annotated[NDArray, dict(order='C', device='cpu')], valid: Annotated[NDArray[numpy.uint8], dict(order='C', device='cpu')] | None, threads: int) -> None:
         """Write values and their changes along tangents, (tangent, point, axis)."""
 
     def pull_back(self, points: Annotated[NDArray, dict(shape=(None, None), device='cpu', writable=False)], cotangents: Annotated[NDArray, dict(order='C', device='cpu', writable=False)], pulled: Annotated[NDArray, dict(order='C', device='cpu')], threads: int) -> None:

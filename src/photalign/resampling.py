@@ -17,7 +17,8 @@ from photalign._checks import (
 from photalign._interpolation import Interpolation, dtype_code, real_dtype
 from photalign._types import Array, ArrayLike, BoolArray
 from photalign.kernels import KERNELS
-from photalign.warps import Warp, as_warp
+from photalign.warps import Warp
+from photalign.warps.names import as_mapping
 
 __all__ = ["resample"]
 
@@ -65,7 +66,7 @@ def resample(
     ----------
     image : array_like, shape (H, W) or (H, W, C)
         Of real numbers. NaN pixels are invalid.
-    warp : Warp or array_like, shape (3, 3)
+    warp : Warp or array_like, shape (3, 3) or (2, 3)
         Maps points of the result to points of the image, px. Pixels that it moves out
         of the image by less than 1e-9 px count as on the border.
     shape : tuple of int, optional
@@ -106,7 +107,7 @@ def resample(
     given = np.asarray(image)
     pixels = as_lattice(given, 2)
     dtype = given.dtype
-    matrix = np.ascontiguousarray(as_warp(warp).matrix)
+    matrix = np.ascontiguousarray(as_mapping(warp).matrix)
     rows, columns = rows_and_columns(pixels.shape if shape is None else shape)
     workers = thread_count(threads)
     interpolation = Interpolation(

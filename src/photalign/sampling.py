@@ -22,7 +22,8 @@ from photalign._interpolation import Interpolation, real_dtype
 from photalign._types import Array, ArrayLike, BoolArray
 from photalign.kernels import KERNELS
 from photalign.resampling import resample as resample
-from photalign.warps import Warp, as_warp
+from photalign.warps import Warp
+from photalign.warps.names import as_mapping
 
 # Fewer points are sampled before a second thread is awake.
 _POINTS_PER_THREAD = 16384
@@ -88,9 +89,9 @@ class Sampler:
     Samples are float32 for float32, float16, booleans and integers of up to 16 bits,
     else float64.
 
-    Where the derivative of the kernel jumps (linear: at the pixels), it is the one to
-    the right or below; at the upper end of a bounded domain the one to the left or
-    above. Along an axis of one pixel there is no slope.
+    Where the derivative of the kernel jumps (linear: at the pixels), it is the one
+    towards higher indices; at the upper end of a bounded domain the one towards lower
+    ones. Along an axis of one pixel there is no slope.
 
     Many points are sampled by several threads, ``PHOTALIGN_THREADS`` or as many as the
     CPUs that the process may use; the result is the same bit for bit.
@@ -122,6 +123,7 @@ class Sampler:
     spacing: float | Sequence[float] = 1.0
     origin: float | Sequence[float] = 0.0
     indexing: str = "xy"
+    _pixels: Array = field(init=False, repr=False)
     _view: _core.Sampler = field(init=False, repr=False)
     _interpolation: Interpolation = field(init=False, repr=False)
     _shape: tuple[int, ...] = field(init=False, repr=False)
@@ -130,7 +132,7 @@ class Sampler:
 
     def __post_init__(self) -> None:
         """Check the arguments, and prefilter the image if the kernel asks for it."""
-        if not isinstance(self.ndim, int) or self.ndim not in (1, 2, 3):
+        if type(self.ndim) is not int or self.ndim not in (1, 2, 3):
             raise ValueError(f"ndim: expected 1, 2 or 3, got {self.ndim!r}")
         given = as_array(self.image, "image")
         pixels = as_lattice(given, self.ndim)
@@ -148,6 +150,7 @@ class Sampler:
             indexing=self.indexing,
         )
         view = interpolation.sampler(pixels, thread_count(None))
+        object.__setattr__(self, "_pixels", pixels)
         object.__setattr__(self, "_view", view)
         object.__setattr__(self, "_interpolation", interpolation)
         object.__setattr__(self, "_shape", given.shape)
@@ -327,7 +330,21 @@ class Sampler:
         """
         return self._sample(points, 0, None, True)[1]
 
-    def jvp(self, points: ArrayLike, tangents: ArrayLike) -> tuple[Array, Array]:
+    @overload
+    def jvp(
+        self,
+        points: ArrayLike,
+        tangents: ArrayLike,
+        *,
+        return_mask: Literal[False] = False,
+    ) -> tuple[Array, Array]: ...
+    @overload
+    def jvp(
+        self, points: ArrayLike, tangents: ArrayLike, *, return_mask: Literal[True]
+    ) -> tuple[Array, Array, BoolArray]: ...
+    def jvp(
+        self, points: ArrayLike, tangents: ArrayLike, *, return_mask: bool = False
+    ) -> tuple[Array, ...]:
         """Sample the image, and how the values change when the points move.
 
         The Jacobian-vector product: gradients are contracted as they are found, none
@@ -339,7 +356,10 @@ class Sampler:
             Where.
         tangents : array_like, shape (..., ndim) or (P, ..., ndim)
             Motions of the points; further axes before those of the points are for
-            several motions, one for each parameter of a warp, say.
+            several motions, one for each parameter of a warp, say:
+            ``np.moveaxis(warp.jacobian(points), -1, 0)``.
+        return_mask : bool
+            Whether to return as well where samples are valid.
 
         Returns
         -------
@@ -347,6 +367,8 @@ class Sampler:
             As from a call of the sampler.
         changes : ndarray, shape of the values, or (P, ...) with it, same dtype
             Derivative of the values along each tangent; 0 where invalid.
+        mask : ndarray, shape (...), bool
+            Only with ``return_mask=True``.
 
         Examples
         --------
@@ -361,17 +383,20 @@ class Sampler:
         given = as_array(tangents, "tangents")
         lead = given.ndim - xy.ndim
         if lead < 0 or given.shape[lead:] != xy.shape:
+            is_jacobian = given.shape[: xy.ndim] == xy.shape
+            hint = "; pass np.moveaxis(tangents, -1, 0)" if is_jacobian else ""
             raise ValueError(
                 f"tangents: expected shape {xy.shape}, that of the points, or more "
-                f"axes before it, got {given.shape}"
+                f"axes before it, got {given.shape}{hint}"
             )
         values = np.empty(xy.shape[:-1] + self._channels, self._dtype)
         changes = np.empty(given.shape[:lead] + values.shape, self._dtype)
         flat = _packed(given, self._dtype)
         flat = flat.reshape(_size(given.shape[:lead]), _size(xy.shape[:-1]), self.ndim)
+        mask = np.empty(xy.shape[:-1], np.uint8) if return_mask else None
         xy = self._as_rows(xy)
-        self._view.push_forward(xy, flat, values, changes, _threads_for(len(xy)))
-        return values, changes
+        self._view.push_forward(xy, flat, values, changes, mask, _threads_for(len(xy)))
+        return (values, changes) if mask is None else (values, changes, mask.view("?"))
 
     def vjp(self, points: ArrayLike, cotangents: ArrayLike) -> Array:
         """Pull cotangents of the values back to the points.
@@ -494,7 +519,7 @@ class Sampler:
 
         Parameters
         ----------
-        warp : Warp or array_like, shape (3, 3)
+        warp : Warp or array_like, shape (3, 3) or (2, 3)
             Maps points (x, y) of the other image to points of this one, as they are
             given to the sampler but always (x, y).
         shape : sequence of int
@@ -525,7 +550,7 @@ class Sampler:
             raise ValueError(
                 f"ndim: expected 2, which is what warps are for, got {self.ndim}"
             )
-        matrix = np.ascontiguousarray(as_warp(warp).matrix)
+        matrix = np.ascontiguousarray(as_mapping(warp).matrix)
         rows, columns = rows_and_columns(shape)
         values, gradients = self._outputs((rows, columns), 1, out)
         mask = np.empty((rows, columns), np.uint8)
@@ -551,7 +576,12 @@ class Sampler:
             and points.shape[-1:] == (self.ndim,)
         ):
             return points
-        return as_points(points, ndim=self.ndim, keep_single=True)
+        return as_points(
+            points,
+            ndim=self.ndim,
+            keep_single=True,
+            hint=f"make the sampler with another ndim than {self.ndim} for others",
+        )
 
     def _as_rows(self, points: Array) -> Array:
         rows = points if points.ndim == 2 else points.reshape(-1, self.ndim)
@@ -606,7 +636,7 @@ class Sampler:
         else:
             shapes = shape, (*shape, self.ndim), (*shape, self.ndim, self.ndim)
         if out is not None:
-            return check_outputs(out, shapes, self._dtype)
+            return check_outputs(out, shapes, self._dtype, source=self._pixels)
         return tuple([np.empty(shape, self._dtype) for shape in shapes])
 
 

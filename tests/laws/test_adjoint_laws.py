@@ -9,6 +9,7 @@ import pytest
 
 from interpolants import Interpolant
 from photalign.sampling import Sampler
+from photalign.warps import Affine
 from sampler_cases import (
     BOUNDARIES,
     DIRECT,
@@ -253,4 +254,17 @@ def test_invalid_samples_contribute_nothing_whatever_the_cotangent(ndim, rng):
     assert not sampler.vjp(points, cotangents).any()
     assert not sampler.vjp_image(points, cotangents).any()
     tangents = np.broadcast_to(nothing[:, None], points.shape)
-    assert not sampler.jvp(points, tangents)[1].any()
+    _, changes, mask = sampler.jvp(points, tangents, return_mask=True)
+    assert not changes.any()
+    np.testing.assert_array_equal(mask, sampler.inside(points))
+
+
+def test_jacobians_of_warps_are_refused_with_the_remedy(rng):
+    sampler, points = Sampler(picture(rng, (9, 9))), rng.uniform(0, 8, (30, 2))
+    jacobian = Affine.identity().jacobian(points)
+    with pytest.raises(ValueError, match=r"pass np\.moveaxis\(tangents, -1, 0\)"):
+        sampler.jvp(points, jacobian)
+    _, changes = sampler.jvp(points, np.moveaxis(jacobian, -1, 0))
+    gradient = sampler.value_and_grad(points)[1]
+    expected = np.einsum("na,nap->pn", gradient, jacobian)
+    np.testing.assert_allclose(changes, expected, atol=1e-10)

@@ -37,10 +37,11 @@ inline Channels<V, n> difference(const Channels<V, n>& a, const Channels<V, n>& 
   return d;
 }
 
+// But NaN stays.
 template <class M, class V, int n>
 inline void replace_where(M mask, Channels<V, n>& p, const Channels<V, n>& other) {
 #pragma GCC unroll 4
-  for (int i = 0; i < n; ++i) p.c[i] = select(mask, other.c[i], p.c[i]);
+  for (int i = 0; i < n; ++i) p.c[i] = select(mask & (p.c[i] == p.c[i]), other.c[i], p.c[i]);
 }
 
 // Of P by n coordinates: all of order 1, and those of order 2 with b <= a, row by row.

@@ -23,9 +23,11 @@ void resample(const SamplerView& sampler, const SceneView& scene, const Resample
               const Execution& execution);
 
 // How samples change with the points: changes[p][point][channel] is the gradient times the tangent
-// tangents[p][point][axis]. Values are written too. All are C-contiguous, of the type computed in.
+// tangents[p][point][axis]. Values are written too, and validity unless null. All are C-contiguous,
+// of the type computed in.
 void push_forward(const SamplerView& sampler, const PointsView& points, const void* tangents,
-                  std::int64_t n_tangents, void* values, void* changes, const Execution& execution);
+                  std::int64_t n_tangents, void* values, void* changes, std::uint8_t* valid,
+                  const Execution& execution);
 
 // The adjoint of that: pulled[point][axis] is the sum over the channels of cotangents
 // [point][channel] times the gradient.

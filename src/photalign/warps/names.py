@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from difflib import get_close_matches
 
+import numpy as np
 from numpy.typing import ArrayLike
 
 from photalign.warps.affine import Affine
@@ -79,3 +80,30 @@ def as_warp(
     if isinstance(value, type) and issubclass(value, Warp):
         return value.identity()
     return default_class(value)
+
+
+def as_mapping(value: Warp | ArrayLike, name: str = "warp") -> Warp:
+    """Read a warp that something is seen through: itself, or its matrix.
+
+    Parameters
+    ----------
+    value : Warp or array_like, shape (3, 3) or (2, 3)
+        What the user gave. The name of a warp says nothing here.
+    name : str
+        The argument that an error speaks of.
+
+    Returns
+    -------
+    Warp
+        The same, or a `Homography`, or an `Affine` if the matrix has two rows.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it is neither.
+    """
+    if isinstance(value, str | type):
+        raise TypeError(f"{name}: expected a warp or a matrix, got {value!r}")
+    if isinstance(value, Warp):
+        return value
+    return Affine(value) if np.shape(value) == (2, 3) else Homography(value)
