@@ -110,18 +110,16 @@ template <class T>
 RawChoice choose_raw(const Lattice& image, int taps, int order) {
   constexpr std::int64_t size = sizeof(T);
   if (image.is_swapped) return {};
-  // One channel, or planes of them.
-  if (image.stride[0] == size) {
-    if (image.dimension == 3) return choose_raw<T, 1, 3>(taps, order);
-    if (image.dimension == 2) return choose_raw<T, 1, 2>(taps, order);
-    return {};
+  const bool are_together = image.channel_stride == size || image.channel_stride == -size;
+  const bool is_packed = are_together && image.stride[0] == image.channels * size;
+  if (image.dimension == 2) {
+    if (is_packed && image.channels == 2) return choose_raw<T, 2, 2>(taps, order);
+    if (is_packed && image.channels == 3) return choose_raw<T, 3, 2>(taps, order);
+    if (is_packed && image.channels == 4) return choose_raw<T, 4, 2>(taps, order);
+    if (image.channel_stride == size && image.channels > 3) return choose_raw<T, 4, 2>(taps, order);
+    return choose_raw<T, 1, 2>(taps, order);
   }
-  const bool is_packed = image.stride[0] == image.channels * size &&
-                         (image.channel_stride == size || image.channel_stride == -size);
-  if (!is_packed || image.dimension != 2) return {};
-  if (image.channels == 2) return choose_raw<T, 2, 2>(taps, order);
-  if (image.channels == 3) return choose_raw<T, 3, 2>(taps, order);
-  if (image.channels == 4) return choose_raw<T, 4, 2>(taps, order);
+  if (image.dimension == 3) return choose_raw<T, 1, 3>(taps, order);
   return {};
 }
 

@@ -184,6 +184,15 @@ struct RawRows {
     const Lattice& image = sampler.view.image;
     const std::int64_t step_y = image.stride[1], step_z = image.stride[2];
     const std::int64_t* at = located.first + first;
+    if (sampler.copies_pixels) {
+      for (int k = 0; k < count; ++k) {
+        if (located.all_inner || located.inner[first + k])
+          copy_pixels(data + at[k], image.stride[0], step_y, step_z, k);
+        else if (located.inside[first + k] && !fetch_border(sampler, data, located, first, k))
+          return false;
+      }
+      return true;
+    }
     if (located.all_inner) {
       for (int k = 0; k < count; ++k) copy_rows(data + at[k], step_y, step_z, k);
       return true;
@@ -202,6 +211,17 @@ struct RawRows {
 #pragma GCC unroll 6
     for (int r = 0; r < n_rows; ++r)
       std::memcpy(rows[r][k], from + r % taps * step_y + r / taps * step_z, bytes);
+  }
+
+  void copy_pixels(const std::byte* from, std::int64_t step_x, std::int64_t step_y,
+                   std::int64_t step_z, int k) {
+    constexpr int pixel = channels * sizeof(T);
+    for (int r = 0; r < n_rows; ++r) {
+      const std::byte* row = from + r % taps * step_y + r / taps * step_z;
+#pragma GCC unroll 6
+      for (int tap = 0; tap < taps; ++tap)
+        std::memcpy(rows[r][k] + tap * pixel, row + tap * step_x, pixel);
+    }
   }
 
   [[gnu::noinline]] bool fetch_border(const Prepared& sampler, const std::byte* data,

@@ -42,6 +42,8 @@ struct Prepared {
   // reversed.
   const std::byte* first_row;
   bool reverses_channels = false;
+  // Pixels do not lie side by side: rows are put together of single ones.
+  bool copies_pixels = false;
   bool is_physical = false;
   bool is_computed = false;  // positions were computed, and have rounding errors
   bool needs_cells = false;
@@ -66,6 +68,8 @@ struct Prepared {
   void read_rows_of(std::int64_t bytes, int channels) {
     const Lattice& image = view.image;
     const std::int64_t size = bytes_of(image.dtype);
+    copies_pixels = image.stride[0] != channels * size;
+    if (copies_pixels) return;  // nothing beyond the pixels is read
     if (channels > 1 && image.channel_stride < 0) {
       first_row -= (channels - 1) * size;
       reverses_channels = true;

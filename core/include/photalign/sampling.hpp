@@ -76,7 +76,7 @@ template <class S, int n, int D, int order, bool has_nan>
       return store_interleaved<n * width>(to + point * n * width, vectors, count);
     to += (point * out.channels + channel) * width;
     for (int i = 0; i < count; ++i, to += out.channels * width)
-      for (int q = 0; q < width; ++q) to[q] = vectors[q][i];
+      for (int q = 0; q < n * width; ++q) to[q] = vectors[q][i];
   };
   write(out.values, found.value.c, std::integral_constant<int, 1>{});
   if constexpr (order > 0) {
@@ -188,18 +188,22 @@ bool sample_windows(const BlockTask<float>& task, const Located<float>& located,
   return true;
 }
 
-// `channels` of them lie side by side: all of them, or one in an image of planes.
+// `channels` of them lie side by side: all of them, or some that are taken at a time.
 template <class T, int channels, int taps, int D, int order>
 void sample_raw(const BlockTask<float>& task, Located<float>& located,
                 const TapWeights<float>& weights, const BlockSamples<float>& out) {
   if constexpr (takes_windows<channels, D>)
-    if (sample_windows<T, taps, order>(task, located, weights, out)) return;
+    if (!task.sampler.copies_pixels && sample_windows<T, taps, order>(task, located, weights, out))
+      return;
   if (!located.has_first) located.find_first(task.sampler);
   using P = Channels<Float, channels>;
   RawRows<T, channels, taps, D> rows;
   constexpr int points = RawRows<T, channels, taps, D>::points;
-  const std::byte* data = task.sampler.first_row;
-  for (std::int64_t channel = 0; channel < out.channels; channel += channels) {
+  for (std::int64_t next = 0; next < out.channels; next += channels) {
+    // The last ones are those before the end, some of them once more.
+    const std::int64_t channel = min(next, out.channels - channels);
+    const std::byte* data =
+        task.sampler.first_row + channel * task.sampler.view.image.channel_stride;
     for (int first = 0; first < located.count; first += points) {
       const int rest = located.count - first;
       const int some = rest < points ? rest : points;
@@ -214,7 +218,6 @@ void sample_raw(const BlockTask<float>& task, Located<float>& located,
                                                              min_lanes<float>(some - group));
       }
     }
-    data += channels * task.sampler.view.image.channel_stride;
   }
 }
 
