@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from interpolants import Interpolant
-from photalign.sampling import Sampler
+from photalign.sampling import Sampler, resample
 from photalign.warps import Affine, Homography, Translation
 from sampler_cases import (
     BOUNDARIES,
@@ -335,3 +335,26 @@ def test_matrices_of_two_rows_are_affine_warps(rng):
     found = sampler.warped(matrix, (5, 6))
     for one, other in zip(found, sampler.warped(Affine(matrix), (5, 6)), strict=True):
         np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("channels", [(), (3,), (5,)])
+def test_rows_far_from_the_border_are_the_sampler_at_the_warped_pixels(
+    dtype, channels, rng
+):
+    """Whole blocks of inner points, which affine warps find in a way of their own."""
+    image = picture(rng, (120, 400, *channels), dtype)
+    warp = Affine(
+        [[0.8013271, 0.0517193, 20.1713137], [0.0209319, 0.9071723, 10.1332771]]
+    )
+    points = warp(pixels((90, 300)))
+    for name in ("linear", "bspline2_direct", "catmull_rom"):
+        sampler = Sampler(image, name)
+        found = sampler.warped(warp, (90, 300))
+        eps = 2e-5 if found[0].dtype == np.float32 else 1e-12
+        atol = eps * np.abs(image.astype(float)).max()
+        for one, other in zip(found[:2], sampler.value_and_grad(points), strict=True):
+            np.testing.assert_allclose(one, other, rtol=0, atol=atol)
+        assert found[2].all()
+    nearest = resample(image, warp, (90, 300), kernel="nearest")
+    np.testing.assert_array_equal(nearest, Sampler(image, "nearest")(points))

@@ -54,7 +54,7 @@ struct Factors {
 };
 
 // Writes what was found for `count` points of a block, at most a vector of them. `n` channels from
-// `channel` on; n is 1 or the number of all channels.
+// `channel` on.
 template <class S, int n, int D, int order, bool has_nan>
 [[gnu::always_inline]] inline void store_samples(
     const Prepared& sampler, const Factors& factors,
@@ -136,6 +136,7 @@ struct BlockTask {
 template <class S, int taps, int D, int order>
 void sample_planes(const BlockTask<S>& task, Located<S>& located, const TapWeights<S>& weights,
                    const BlockSamples<S>& out) {
+  if (!located.has_first) located.find_first(task.sampler);
   using P = Channels<Vector<S>, 1>;
   TapPlanes<S, taps, D> planes;
   constexpr int points = TapPlanes<S, taps, D>::points;
