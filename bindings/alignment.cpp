@@ -50,6 +50,7 @@ nb::dict as_dict(const AlignResult& found) {
   result["status"] = static_cast<int>(found.status);
   result["kernel"] = static_cast<int>(found.kernel);
   result["matrix"] = array_of(found.warp.data(), {3, 3});
+  result["params"] = array_of(found.params.data(), {found.params.size()});
   result["gain"] = array_of(found.gain.data(), {found.gain.size()});
   result["bias"] = array_of(found.bias.data(), {found.bias.size()});
   result["covariance"] = array_of(found.covariance.data(), {parameters, parameters});
@@ -70,7 +71,7 @@ nb::dict bound_align(const AnyArray& reference, const AnyArray& moving,
                      const std::optional<AnyArray>& moving_weight,
                      const std::optional<AnyArray>& reference_coefficients,
                      const std::optional<AnyArray>& moving_coefficients, const Doubles& start,
-                     int warp, int kernel, int last_kernel, int composition, int coarse_composition,
+                     int warp, const PointWarp* function, int kernel, int last_kernel, int composition, int coarse_composition,
                      int brightness, int loss, double loss_scale, double tuning, int levels,
                      int max_steps, double step_tol, double damping, double min_overlap,
                      int threads, const std::optional<nb::callable>& on_step) {
@@ -84,6 +85,7 @@ nb::dict bound_align(const AnyArray& reference, const AnyArray& moving,
   };
   const AlignOptions options{
       .warp = static_cast<WarpKind>(warp),
+      .function = function,
       .kernel = static_cast<Kernel>(kernel),
       .last_kernel = static_cast<Kernel>(last_kernel),
       .composition = static_cast<Composition>(composition),
@@ -98,8 +100,11 @@ nb::dict bound_align(const AnyArray& reference, const AnyArray& moving,
       .damping = damping,
       .min_overlap = min_overlap,
   };
-  Matrix3 matrix;
-  std::copy(start.data(), start.data() + 9, matrix.begin());
+  WarpStart from;
+  if (function)
+    from.params.assign(start.data(), start.data() + start.size());
+  else
+    std::copy_n(start.data(), 9, from.matrix.begin());
   StepCallback callback;
   if (on_step)
     callback = [&](const StepRecord& step) {
@@ -110,7 +115,7 @@ nb::dict bound_align(const AnyArray& reference, const AnyArray& moving,
   AlignResult found;
   try {
     nb::gil_scoped_release released;
-    found = align(images, options, matrix, execution, callback);
+    found = align(images, options, from, execution, callback);
   } catch (const Interrupted&) {
     throw nb::python_error();
   }
@@ -134,7 +139,7 @@ void bind_alignment(nb::module_& m) {
   m.def("align", &bound_align, "reference"_a.noconvert(), "moving"_a.noconvert(),
         "reference_weight"_a.noconvert().none(), "moving_weight"_a.noconvert().none(),
         "reference_coefficients"_a.noconvert().none(), "moving_coefficients"_a.noconvert().none(),
-        "start"_a, "warp"_a, "kernel"_a, "last_kernel"_a, "composition"_a, "coarse_composition"_a,
+        "start"_a, "warp"_a, "function"_a.none(), "kernel"_a, "last_kernel"_a, "composition"_a, "coarse_composition"_a,
         "brightness"_a, "loss"_a, "loss_scale"_a, "tuning"_a, "levels"_a, "max_steps"_a,
         "step_tol"_a, "damping"_a, "min_overlap"_a, "threads"_a, "on_step"_a.none(),
         "Align two images; enumerations are numbers, weights have one channel.");

@@ -11,6 +11,7 @@ namespace photalign {
 
 void bind_prefilter(nb::module_& m);
 void bind_sampling(nb::module_& m);
+void bind_point_warps(nb::module_& m);
 void bind_alignment(nb::module_& m);
 
 }  // namespace photalign
@@ -19,6 +20,7 @@ NB_MODULE(_core, m) {
   m.doc() = "The compiled core of photalign; its functions expect arguments that were checked.";
   photalign::bind_prefilter(m);
   photalign::bind_sampling(m);
+  photalign::bind_point_warps(m);
   photalign::bind_alignment(m);
   m.def("variant", [] { return photalign::variant().name; }, "The instruction set in use.");
   m.def("available_variants", &photalign::available_variants,

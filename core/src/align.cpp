@@ -45,15 +45,18 @@ class Alignment {
         offset_(typical_value(images.reference, images.reference_weight)),
         reference_(images.reference, images.reference_weight, offset_, options.levels, execution),
         moving_(images.moving, images.moving_weight, offset_, options.levels, execution),
-        scratch_(Scratch::borrow(execution.threads)) {}
+        scratch_(Scratch::borrow(execution.threads)) {
+    if (options.function)
+      mappers_ = std::make_unique<StripMappers>(*options.function, execution.threads);
+  }
 
   ~Alignment() { Scratch::give_back(std::move(scratch_)); }
   Alignment(const Alignment&) = delete;
   Alignment& operator=(const Alignment&) = delete;
 
-  AlignResult run(const Matrix3& start) {
+  AlignResult run(const WarpStart& start) {
     const auto channels = static_cast<std::size_t>(images_.reference.channels);
-    const State begin{start, std::vector<double>(channels, 1.0),
+    const State begin{start.matrix, start.params, std::vector<double>(channels, 1.0),
                       std::vector<double>(channels, 0.0)};
     AlignResult best = descend(begin, options_.levels);
     // A coarse level can lead astray: where the result is no alignment, try with fewer levels.
@@ -97,28 +100,33 @@ class Alignment {
 
   // Optimizes `state`, which is in coordinates of level 0, on one level.
   Ending refine(State& state, int level, Kernel kernel) {
-    LevelProblem problem = problem_at(level, kernel);
+    LevelProblem problem = problem_at(level, kernel, state);
     State at_level = state;
-    at_level.warp = problem.to_level(state.warp);
+    problem.warp().to_level(at_level);
     const LoopResult found = optimize(problem, at_level, loop_options(level), on_step_);
     // A coarse level that fails has nothing to say; the next one starts where it started.
     const bool usable = found.status == Status::converged || found.status == Status::step_limit ||
                         found.status == Status::no_descent;
     if (level == 0 || usable) {
       state = found.state;
-      state.warp = problem.to_full(found.state.warp);
+      problem.warp().to_full(state);
     }
     return {found.status, found.scale, found.stalled};
   }
 
-  LevelProblem problem_at(int level, Kernel kernel) {
+  // The unknowns of a function are made for `state`.
+  LevelProblem problem_at(int level, Kernel kernel, const State& state) {
     const bool finest = level == 0;
     Level reference = reference_[level], moving = moving_[level];
     if (finest && images_.reference_coefficients) {
       reference.image = images_.reference_coefficients;
       moving.image = images_.moving_coefficients;
     }
-    return LevelProblem(reference, moving, level, options_.warp, kernel,
+    const LevelGrid grid(reference.image.width, reference.image.height, level);
+    std::unique_ptr<LevelWarp> warp = options_.function
+                                          ? function_warp(*options_.function, grid, state)
+                                          : matrix_warp(options_.warp, grid);
+    return LevelProblem(reference, moving, grid, std::move(warp), mappers_.get(), kernel,
                         level < 2 ? options_.composition : options_.coarse_composition,
                         options_.loss, options_.brightness, execution_, *scratch_);
   }
@@ -137,7 +145,7 @@ class Alignment {
 
   // The result at `state`, or at the start if that is better.
   AlignResult finish(const State& begin, State state, Ending ending, Kernel kernel) {
-    LevelProblem problem = problem_at(0, kernel);
+    LevelProblem problem = problem_at(0, kernel, state);
     State first = begin;
     if (problem.has_brightness()) adjust_brightness(problem, first);
     if (options_.brightness == Brightness::normalized) {
@@ -149,7 +157,7 @@ class Alignment {
     const Review last = review(problem, state);
     const double gained = least_descent(problem, state, last, first);
     if (gained < -1e-6) {
-      ending.stalled = problem.motion(first.warp, state.warp);
+      ending.stalled = problem.warp().motion(first, state);
       if (ending.status == Status::converged && ending.stalled > rounding_steps * options_.step_tol)
         ending.status = Status::no_descent;
       return described(problem, first, ending, kernel, review(problem, first));
@@ -185,6 +193,7 @@ class Alignment {
                         Kernel kernel, const Review& last) const {
     AlignResult result;
     result.warp = state.warp;
+    result.params = state.params;
     result.kernel = kernel;
     result.scale = ending.scale;
     result.overlap = last.overlap();
@@ -198,38 +207,26 @@ class Alignment {
       result.gain.push_back(state.gain[c]);
       result.bias.push_back(state.bias[c] + offset_ * (1 - state.gain[c]));
     }
-    describe_uncertainty(problem, state.warp, estimate_covariance(problem, state, last), result);
+    describe_uncertainty(problem.warp(), state, estimate_covariance(problem, state, last), result);
     result.status = judged(ending, result, last);
     return result;
   }
 
-  // From the covariance of the increments to that of the parameters and of the mapped corners.
-  void describe_uncertainty(const LevelProblem& problem, const Matrix3& warp,
-                            const std::vector<double>& of_increments, AlignResult& result) const {
-    const auto n = static_cast<std::size_t>(problem.model().parameters);
-    const Matrix3 units = problem.from_normalized();
-    const double right = static_cast<double>(images_.reference.width) - 1;
-    const double bottom = static_cast<double>(images_.reference.height) - 1;
-    const Point corners[4] = {{0, 0}, {right, 0}, {right, bottom}, {0, bottom}};
-    // Column k: the change with increment k of the parameters, then of the corners.
+  // From the covariance of the unknowns to that of the parameters and of the mapped corners.
+  static void describe_uncertainty(const LevelWarp& warp, const State& state,
+                                   const std::vector<double>& of_unknowns, AlignResult& result) {
+    const std::size_t n = warp.parameters();
+    // Column k: the change with unknown k of the parameters, then of the corners.
     std::vector<double> jacobian((n + 8) * n);
     for (std::size_t k = 0; k < n; ++k) {
-      const Matrix3 d =
-          warp * units * problem.model().generator(static_cast<int>(k)) * inverse(units);
-      double column[max_parameters + 8];
-      parameter_change(options_.warp, warp, d, column);
-      for (std::size_t c = 0; c < 4; ++c) {
-        const Point moved = point_change(warp, d, corners[c]);
-        column[n + 2 * c] = moved.x;
-        column[n + 2 * c + 1] = moved.y;
-      }
+      const std::vector<double> column = warp.change(state, k);
       for (std::size_t i = 0; i < n + 8; ++i) jacobian[i * n + k] = column[i];
     }
     const auto covariance = [&](std::size_t i, std::size_t j) {
       double sum = 0;
       for (std::size_t k = 0; k < n; ++k)
         for (std::size_t l = 0; l < n; ++l)
-          sum += jacobian[i * n + k] * of_increments[k * n + l] * jacobian[j * n + l];
+          sum += jacobian[i * n + k] * of_unknowns[k * n + l] * jacobian[j * n + l];
       return sum;
     };
     for (std::size_t i = 0; i < n; ++i)
@@ -289,12 +286,13 @@ class Alignment {
   Pyramid reference_;
   Pyramid moving_;
   std::unique_ptr<Scratch> scratch_;
+  std::unique_ptr<StripMappers> mappers_;
   std::vector<StepRecord> steps_;
 };
 
 }  // namespace
 
-AlignResult align(const AlignImages& images, const AlignOptions& options, const Matrix3& start,
+AlignResult align(const AlignImages& images, const AlignOptions& options, const WarpStart& start,
                   const Execution& execution, const StepCallback& on_step) {
   return Alignment(images, options, execution, on_step).run(start);
 }

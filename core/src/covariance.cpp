@@ -1,6 +1,6 @@
 // A review of the final estimate, and the sandwich. Compiled once per instruction set.
 #include "photalign/covariance_functions.hpp"
-#include "photalign/moments.hpp"
+#include "photalign/motion_moments.hpp"
 #include "photalign/tile_losses.hpp"
 
 PHOTALIGN_ISA_BEGIN
@@ -119,11 +119,13 @@ std::int64_t rows_of_sandwich(const TilePass& pass) {
 // residual's, which is the moving image's. Both hold the true gradient, and noise; the product of
 // the reference's with the moving image's is free of the noise's square, which would make the
 // covariance too small.
-template <int D, bool B>
+template <class M>
 struct SandwichSink final : RowSink {
+  static constexpr bool B = M::brightness;
+
   const TilePass& pass;
   Rect core;
-  Moments<D, B> a;
+  M a;
   float* jacobian[2];     // of the whole tile: w gx and w gy,
   float* mean[2];         // w times the mean of both images' gradients,
   float* photometric[2];  // w m, w
@@ -131,6 +133,7 @@ struct SandwichSink final : RowSink {
   SandwichSink(const TilePass& p, const Rect& c, const Workspace& w)
       : pass(p),
         core(c),
+        a(p),
         jacobian{w.sandwich, w.sandwich + sandwich_floats},
         mean{w.sandwich + 2 * sandwich_floats, w.sandwich + 3 * sandwich_floats},
         photometric{w.sandwich + 4 * sandwich_floats, w.sandwich + 5 * sandwich_floats} {
@@ -190,7 +193,7 @@ struct SandwichSink final : RowSink {
       }
     });
     if (y < core.y || y >= core.y + core.height) return;
-    a.add_row(count, normalized_x(x), static_cast<float>(pass.scale), normalized_y(y), [&](int i) {
+    a.add_row(count, typename M::Place(pass, work.pixels, x, y), [&](int i) {
       const Float w = load(work.weights + i);
       const Float gx = load(work.gx + i), gy = load(work.gy + i);
       const Float tx = load(work.tx + i), ty = load(work.ty + i);
@@ -204,13 +207,6 @@ struct SandwichSink final : RowSink {
       }
       return p;
     });
-  }
-
-  float normalized_x(std::int64_t x) const {
-    return static_cast<float>((static_cast<double>(x) - pass.center_x) * pass.scale);
-  }
-  float normalized_y(std::int64_t y) const {
-    return static_cast<float>((static_cast<double>(y) - pass.center_y) * pass.scale);
   }
 
   // Row j of the core of a tile, filtered by the autocorrelation in both directions.
@@ -235,16 +231,16 @@ struct SandwichSink final : RowSink {
   // image is correlated with that image's noise in the residual, which takes away half of what the
   // noise of the gradient would add; the mean does the same. The polynomials of the coordinates
   // change little over a few pixels and are taken at one of the two.
-  Moments<D, B> filling(const Correlation& rho, const Workspace& work) const {
-    Moments<D, B> b;
+  M filling(const Correlation& rho, const Workspace& work) const {
+    M b(pass);
     const float* own[4] = {jacobian[0], jacobian[1], photometric[0], photometric[1]};
     const float* partner[4] = {mean[0], mean[1], photometric[0], photometric[1]};
     float* filtered[4] = {work.gx, work.gy, work.value, work.weights};
     for (std::int64_t j = 0; j < core.height; ++j) {
       for (int k = 0; k < (B ? 4 : 2); ++k) filter(rho, partner[k], j, work.stencil, filtered[k]);
       const std::int64_t at = (j + max_lag) * row_floats + max_lag;
-      b.add_row(static_cast<int>(core.width), normalized_x(core.x), static_cast<float>(pass.scale),
-                normalized_y(core.y + j), [&](int i) {
+      b.add_row(static_cast<int>(core.width),
+                typename M::Place(pass, work.pixels, core.x, core.y + j), [&](int i) {
                   const Int inside = iota() < splat(static_cast<float>(core.width - i));
                   const auto product = [&](int k, int l) {
                     const Float both = load(own[k] + at + i) * load(filtered[l] + i) +
@@ -265,16 +261,18 @@ struct SandwichSink final : RowSink {
   }
 };
 
-template <int D, bool B>
+template <class M>
 void sandwich_tile(const TilePass& pass, const Correlation& rho, const Rect& core,
                    std::int64_t channel, Workspace& work, Sums& a, Sums& b) {
-  SandwichSink<D, B> sink(pass, core, work);
+  SandwichSink<M> sink(pass, core, work);
   const Rect wide = sink.with_margin();
   with_alignment_kernel(pass.kernel, [&](auto kernel) {
     compare<decltype(kernel)>(pass, pass.estimate, Gradients::both, channel, wide, work, sink);
   });
-  sink.a.add_to(a);
-  sink.filling(rho, work).add_to(b);
+  sink.a.add_to(a, motion_of(pass, channel));
+  if (PixelMapper* mapper = pass.estimate.mapper)
+    work.pixels = mapper->map(*mapper, core.x, core.y, core.width, core.height, true);
+  sink.filling(rho, work).add_to(b, motion_of(pass, pass.reference.channels + channel));
 }
 
 void sandwich(const TilePass& pass, const Correlation& rho, std::int64_t row, float* memory,
@@ -283,20 +281,15 @@ void sandwich(const TilePass& pass, const Correlation& rho, std::int64_t row, fl
   for (std::int64_t channel = 0; channel < pass.reference.channels; ++channel) {
     a[channel] = Sums{};
     b[channel] = Sums{};
+    clear_motion(pass, channel);
+    clear_motion(pass, pass.reference.channels + channel);
     for (std::int64_t x = 0; x < pass.reference.width; x += core_width) {
       Rect core{x, row * core_height, core_width, core_height};
       core.width = std::min(core.width, pass.reference.width - core.x);
       core.height = std::min(core.height, pass.reference.height - core.y);
-      const auto run = [&](auto degree) {
-        constexpr int D = decltype(degree)::value;
-        if (pass.brightness)
-          sandwich_tile<D, true>(pass, rho, core, channel, work, a[channel], b[channel]);
-        else
-          sandwich_tile<D, false>(pass, rho, core, channel, work, a[channel], b[channel]);
-      };
-      if (pass.degree == 0) run(std::integral_constant<int, 0>{});
-      if (pass.degree == 1) run(std::integral_constant<int, 1>{});
-      if (pass.degree == 2) run(std::integral_constant<int, 2>{});
+      with_moments(pass, [&]<class M>(std::type_identity<M>) {
+        sandwich_tile<M>(pass, rho, core, channel, work, a[channel], b[channel]);
+      });
     }
   }
 }

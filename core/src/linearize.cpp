@@ -3,61 +3,46 @@
 // Stages meet in rows of floats: sampling depends on the kernel, weighting on the loss, summing on
 // the degree of the warp. Each is chosen once per row or tile, so that the combinations add up in
 // the binary and do not multiply.
-#include "photalign/moments.hpp"
+#include "photalign/motion_moments.hpp"
+#include "photalign/reference_frame.hpp"
 #include "photalign/tile_losses.hpp"
 
 PHOTALIGN_ISA_BEGIN
 namespace {
 
-// Sums of one tile and one channel, for the degree and brightness that were asked for.
+// Sums of one tile and one channel, for the warp and brightness that were asked for.
 struct TileSums : RowSink {
   Losses losses;
   explicit TileSums(Losses l) : losses(l) {}
-  virtual void add_to(Sums& sums) const = 0;
+  virtual void add_to(Sums& sums, double* of_motion) const = 0;
 
  protected:
   ~TileSums() = default;
 };
 
-template <int D, bool B>
+template <class M>
 struct TileMoments final : TileSums {
-  using TileSums::TileSums;
-  Moments<D, B> moments;
+  M moments;
+  explicit TileMoments(Losses l) : TileSums(l), moments(l.pass) {}
 
   void take(std::int64_t x, std::int64_t y, int count, Workspace& work) override {
     losses.weigh(x, y, count, work);
-    const TilePass& pass = losses.pass;
     moments.add_row({work.weights, work.residual, work.value, work.gx, work.gy}, count,
-                    static_cast<float>((static_cast<double>(x) - pass.center_x) * pass.scale),
-                    static_cast<float>(pass.scale),
-                    static_cast<float>((static_cast<double>(y) - pass.center_y) * pass.scale));
+                    typename M::Place(losses.pass, work.pixels, x, y));
   }
-  void add_to(Sums& sums) const override { moments.add_to(sums); }
+  void add_to(Sums& sums, double* of_motion) const override { moments.add_to(sums, of_motion); }
 };
-
-template <class Body>
-void with_moments(const TilePass& pass, const Losses& losses, Body&& body) {
-  const auto run = [&](auto moments) { body(moments); };
-  if (pass.degree == 0) {
-    if (pass.brightness) return run(TileMoments<0, true>(losses));
-    return run(TileMoments<0, false>(losses));
-  }
-  if (pass.degree == 1) {
-    if (pass.brightness) return run(TileMoments<1, true>(losses));
-    return run(TileMoments<1, false>(losses));
-  }
-  if (pass.brightness) return run(TileMoments<2, true>(losses));
-  return run(TileMoments<2, false>(losses));
-}
 
 template <class K>
 void linearize_tile(const TilePass& pass, const Rect& tile, std::int64_t index,
                     std::int64_t channel, Workspace& work, Sums& sums) {
   float* kept = place_for_losses(pass, index, work);
-  with_moments(pass, {pass, tile, kept}, [&](TileSums& tile_sums) {
+  with_moments(pass, [&]<class M>(std::type_identity<M>) {
+    TileMoments<M> tile_moments({pass, tile, kept});
+    TileSums& tile_sums = tile_moments;
     work.reference_weight = work.covered_weight = Float{};
     compare<K>(pass, pass.estimate, gradients_of(pass.composition), channel, tile, work, tile_sums);
-    tile_sums.add_to(sums);
+    tile_sums.add_to(sums, motion_of(pass, channel));
     add_losses<K>(pass, tile, index, channel, kept, tile_sums.losses, work, sums);
   });
 }
@@ -65,7 +50,10 @@ void linearize_tile(const TilePass& pass, const Rect& tile, std::int64_t index,
 void linearize(const TilePass& pass, std::int64_t row_of_tiles, float* memory, Sums* sums) {
   Workspace work(memory);
   const std::int64_t channels = pass.reference.channels;
-  for (std::int64_t channel = 0; channel < channels; ++channel) sums[channel] = Sums{};
+  for (std::int64_t channel = 0; channel < channels; ++channel) {
+    sums[channel] = Sums{};
+    clear_motion(pass, channel);
+  }
   with_alignment_kernel(pass.kernel, [&](auto kernel) {
     using K = decltype(kernel);
     const std::int64_t columns = pass.columns_of_tiles();
@@ -117,6 +105,7 @@ std::size_t workspace_floats() { return static_cast<std::size_t>(Workspace::floa
 }  // namespace
 
 extern const LinearizeFunctions linearize_table;
-const LinearizeFunctions linearize_table{workspace_floats, linearize, residual_row, loss_at};
+const LinearizeFunctions linearize_table{workspace_floats, linearize, residual_row, loss_at,
+                                         to_reference_frame};
 
 PHOTALIGN_ISA_END

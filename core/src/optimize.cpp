@@ -21,6 +21,7 @@ constexpr double most_repeated =
 bool is_finite(const State& state) {
   const auto finite = [](double v) { return std::isfinite(v); };
   return std::all_of(state.warp.begin(), state.warp.end(), finite) &&
+         std::all_of(state.params.begin(), state.params.end(), finite) &&
          std::all_of(state.gain.begin(), state.gain.end(), finite) &&
          std::all_of(state.bias.begin(), state.bias.end(), finite);
 }
@@ -110,7 +111,7 @@ class Loop {
     while (steps_ < options_.max_steps) {
       if (!std::isfinite(here_.total.rho)) return Status::nonfinite;
       if (!(here_.overlap() >= options_.min_overlap)) return Status::too_little_overlap;
-      const NormalEquations equations(problem_.model(), problem_.has_brightness(), here_.channels);
+      const NormalEquations equations = problem_.equations(here_);
       std::vector<double> step = equations.solve(control.damping());
       if (step.empty()) return Status::too_little_texture;
       for (double& v : step) v *= control.share();
@@ -119,7 +120,7 @@ class Loop {
       ++steps_;
       const double damping = control.damping();
       const double motion =
-          is_finite(candidate) ? problem_.motion(state_.warp, candidate.warp) : HUGE_VAL;
+          is_finite(candidate) ? problem_.warp().motion(state_, candidate) : HUGE_VAL;
       if (fresh) first_motion_ = motion;
       if (still_to_come(motion) < options_.step_tol) {
         state_ = candidate;
@@ -167,8 +168,7 @@ class Loop {
   // that share of the last (Aitken's process, for vectors: Irons and Tuck, 1969).
   void extrapolate(std::vector<double>& step) const {
     double repeated = 0, square = 0;
-    for (int k = 0; k < problem_.model().parameters; ++k) {
-      const auto i = static_cast<std::size_t>(k);
+    for (std::size_t i = 0; i < problem_.warp().parameters(); ++i) {
       repeated += step[i] * last_step_[i];
       square += last_step_[i] * last_step_[i];
     }

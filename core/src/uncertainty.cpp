@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <limits>
+#include <span>
 
 #include "photalign/covariance.hpp"
 #include "photalign/covariance_functions.hpp"
@@ -109,23 +110,32 @@ std::vector<double> estimate_covariance(LevelProblem& problem, const State& stat
                                         const Review& review) {
   const bool brightness = problem.has_brightness();
   const CovarianceFunctions& functions = *variant().covariance;
-  const auto parameters = static_cast<std::size_t>(problem.model().parameters);
+  const auto parameters = problem.warp().parameters();
   const auto channels = static_cast<std::size_t>(problem.pass().reference.channels);
   std::vector<double> unknown(parameters * parameters, std::numeric_limits<double>::quiet_NaN());
   if (!(review.total.weight > 0)) return unknown;
   const Correlation rho = review.residual_correlation();
 
   // Rows of channels, A and B of a channel side by side.
+  const std::int64_t rows = functions.rows_of_sandwich(problem.pass());
+  const std::size_t motion_size = channels * problem.motion_size();
+  std::vector<double> motion_of_rows(static_cast<std::size_t>(rows) * 2 * motion_size);
   const std::vector<Sums> of_rows = problem.per_row<Sums>(
-      state, nullptr, functions.rows_of_sandwich(problem.pass()), 2 * channels,
-      [&](const TilePass& pass, std::int64_t row, float* memory, Sums* out) {
+      state, nullptr, rows, 2 * channels,
+      [&](TilePass& pass, std::int64_t row, float* memory, Sums* out) {
+        if (motion_size)
+          pass.motion = motion_of_rows.data() + static_cast<std::size_t>(row) * 2 * motion_size;
         functions.sandwich(pass, rho, row, memory, out, out + channels);
       });
   std::vector<Sums> sums(2 * channels);
   for (std::size_t i = 0; i < of_rows.size(); ++i) add_fields(of_rows[i], sums[i % sums.size()]);
-  const auto middle = sums.begin() + static_cast<std::ptrdiff_t>(channels);
-  const NormalEquations bread(problem.model(), brightness, {sums.begin(), middle});
-  const NormalEquations filling(problem.model(), brightness, {middle, sums.end()});
+  const std::vector<double> motion = problem.added_rows(motion_of_rows, 2 * motion_size);
+  const std::span<const Sums> both(sums);
+  const std::span<const double> both_of_motion(motion);
+  const NormalEquations bread(problem.warp(), brightness, both.first(channels),
+                              both_of_motion.first(motion_size));
+  const NormalEquations filling(problem.warp(), brightness, both.last(channels),
+                                both_of_motion.last(motion_size));
   if (!bread.determined()) return unknown;
   std::vector<double> found = sandwich(bread.hessian, filling.hessian, parameters,
                                        review.total.square / review.total.weight);

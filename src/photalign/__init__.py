@@ -29,5 +29,6 @@ from photalign.warps import Homography as Homography
 from photalign.warps import Similarity as Similarity
 from photalign.warps import Translation as Translation
 from photalign.warps import Warp as Warp
+from photalign.warps import warp as warp
 
 __version__ = "0.1.0"

@@ -50,7 +50,23 @@ class Sampler:
         Add the cotangents of values to the pixels that the values were made of.
         """
 
-def align(reference: Annotated[NDArray, dict(device='cpu', writable=False)], moving: Annotated[NDArray, dict(device='cpu', writable=False)], reference_weight: Annotated[NDArray, dict(device='cpu', writable=False)] | None, moving_weight: Annotated[NDArray, dict(device='cpu', writable=False)] | None, reference_coefficients: Annotated[NDArray, dict(device='cpu', writable=False)] | None, moving_coefficients: Annotated[NDArray, dict(device='cpu', writable=False)] | None, start: Annotated[NDArray[numpy.float64], dict(order='C', device='cpu', writable=False)], warp: int, kernel: int, last_kernel: int, composition: int, coarse_composition: int, brightness: int, loss: int, loss_scale: float, tuning: float, levels: int, max_steps: int, step_tol: float, damping: float, min_overlap: float, threads: int, on_step: Callable | None) -> dict:
+class PointWarp:
+    """A warp that is a function."""
+
+    def map(self, params: Annotated[NDArray[numpy.float64], dict(order='C', device='cpu', writable=False)], points: Annotated[NDArray[numpy.float64], dict(order='C', device='cpu', writable=False)], mapped: Annotated[NDArray[numpy.float64], dict(order='C')], jacobian: Annotated[NDArray[numpy.float32], dict(shape=(None, None, None), order='C')] | None) -> None:
+        """Map points (n, 2) and differentiate, (P, 2, n)."""
+
+class PythonWarp(PointWarp):
+    """One written in Python."""
+
+    def __init__(self, evaluate: Callable, parameters: int) -> None: ...
+
+class CompiledWarp(PointWarp):
+    """One in machine code, in a capsule."""
+
+    def __init__(self, capsule: object, parameters: int, with_data: bool) -> None: ...
+
+def align(reference: Annotated[NDArray, dict(device='cpu', writable=False)], moving: Annotated[NDArray, dict(device='cpu', writable=False)], reference_weight: Annotated[NDArray, dict(device='cpu', writable=False)] | None, moving_weight: Annotated[NDArray, dict(device='cpu', writable=False)] | None, reference_coefficients: Annotated[NDArray, dict(device='cpu', writable=False)] | None, moving_coefficients: Annotated[NDArray, dict(device='cpu', writable=False)] | None, start: Annotated[NDArray[numpy.float64], dict(order='C', device='cpu', writable=False)], warp: int, function: PointWarp | None, kernel: int, last_kernel: int, composition: int, coarse_composition: int, brightness: int, loss: int, loss_scale: float, tuning: float, levels: int, max_steps: int, step_tol: float, damping: float, min_overlap: float, threads: int, on_step: Callable | None) -> dict:
     """Align two images; enumerations are numbers, weights have one channel."""
 
 def loss(kind: int, threshold: float, squares: Annotated[NDArray[numpy.float64], dict(order='C', device='cpu', writable=False)]) -> NDArray[numpy.float64]:

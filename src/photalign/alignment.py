@@ -25,7 +25,7 @@ from photalign.losses import Loss, as_loss
 from photalign.pyramids import Pyramid
 from photalign.results import STATUS_OF_CORE, Alignment, Status, Step
 from photalign.solvers import LevenbergMarquardt, Solver
-from photalign.warps import WARPS, Warp, as_warp
+from photalign.warps import WARPS, FunctionWarp, MatrixWarp, Warp, as_warp
 
 __all__ = ["align"]
 
@@ -65,9 +65,10 @@ def align(
         The images; sizes may differ, channel counts may not. Never rescaled.
     warp : str, class or Warp
         "translation", "euclidean", "similarity", "affine" or "homography"; a warp
-        is model and start in one.
+        is model and start in one, also one that `photalign.warp` made of a function.
     init : Warp or array_like, shape (3, 3) or (2, 3), optional
-        The start, reference to moving, px. By default `warp`, or the identity.
+        The start, reference to moving, px. By default `warp`, or the identity. Of a
+        function its parameters, shape (P,).
     method : {"auto", "forward", "inverse", "esm"}
         Whose gradient the step is computed from: the moving image's, the
         reference's, or the mean of both. "auto" is ESM on the coarse levels and
@@ -138,6 +139,8 @@ def align(
         _as_weight(moving_mask, views[1], "moving"),
     )
     start = _as_start(warp, init)
+    if isinstance(start, FunctionWarp):
+        start.check(views[0].shape)
     robustness = as_loss(loss)
     model = as_brightness(brightness)
     sampling, last_sampling = _chosen_kernels(kernel)
@@ -165,8 +168,7 @@ def align(
         *views,
         *masks,
         *coefficients,
-        np.ascontiguousarray(start.matrix),
-        list(WARPS.values()).index(type(start)),
+        *_model(start),
         sampling.code,
         last_sampling.code,
         METHODS.index(fine),
@@ -210,12 +212,17 @@ def align(
     )
 
 
-def _as_start(warp: str | type[Warp] | Warp, init: ArrayLike | Warp | None) -> Warp:
+def _as_start(
+    warp: str | type[Warp] | Warp, init: ArrayLike | Warp | None
+) -> MatrixWarp | FunctionWarp:
     """Return the start, whose class is the model."""
     is_class = isinstance(warp, type) and issubclass(warp, Warp)
     if not (is_class or isinstance(warp, str | Warp)):
         raise TypeError(f"warp: expected a name, a class or a warp, got {warp!r:.60}")
     model = as_warp(warp)
+    if isinstance(model, FunctionWarp):
+        return _as_function_start(model, init)
+    assert isinstance(model, MatrixWarp)
     if init is None:
         return model
     try:
@@ -224,6 +231,22 @@ def _as_start(warp: str | type[Warp] | Warp, init: ArrayLike | Warp | None) -> W
         # The classes speak of their own argument.
         reason = str(error).partition(": ")[2]
         raise type(error)(f"init: {reason}") from None
+
+
+def _as_function_start(
+    model: FunctionWarp, init: ArrayLike | Warp | None
+) -> FunctionWarp:
+    if init is None:
+        return model
+    if isinstance(init, Warp) and not isinstance(init, FunctionWarp):
+        raise TypeError(
+            f"init: expected the {model.n_params} parameters of {model.name}, "
+            f"got {init!r}"
+        )
+    try:
+        return model.with_params(init.params if isinstance(init, Warp) else init)
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"init: {str(error).partition(': ')[2]}") from None
 
 
 def _check_images(reference: Array, moving: Array) -> None:
@@ -295,9 +318,23 @@ def _compositions(method: str, kernel: Kernel) -> tuple[str, str]:
     return ("esm" if kernel.taps == 2 else "inverse"), "esm"
 
 
-def _outcome(found: dict[str, Any], start: Warp) -> tuple[Warp, Status]:
+def _outcome(
+    found: dict[str, Any], start: MatrixWarp | FunctionWarp
+) -> tuple[Warp, Status]:
     """Return the warp and how it ended; a matrix that is no warp is a failure."""
     try:
-        return type(start)(found["matrix"]), STATUS_OF_CORE[found["status"]]
+        estimate: Warp
+        if isinstance(start, FunctionWarp):
+            estimate = start.with_params(found["params"])
+        else:
+            estimate = type(start)(found["matrix"])
     except ValueError:
         return start, Status.NONFINITE
+    return estimate, STATUS_OF_CORE[found["status"]]
+
+
+def _model(start: MatrixWarp | FunctionWarp) -> tuple[Array, int, Any]:
+    """Return the start as numbers, and which warp it is: one of `WARPS`, or that."""
+    if isinstance(start, FunctionWarp):
+        return start.params, 0, start.compiled
+    return np.ascontiguousarray(start.matrix), list(WARPS.values()).index(type(start)), None

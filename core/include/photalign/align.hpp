@@ -9,6 +9,7 @@
 #include "image.hpp"
 #include "matrix.hpp"
 #include "parallel.hpp"
+#include "point_warp.hpp"
 
 namespace photalign {
 
@@ -25,6 +26,7 @@ enum class Status : int {
 
 struct AlignOptions {
   WarpKind warp = WarpKind::affine;
+  const PointWarp* function = nullptr;  // the warp instead, if not null
   Kernel kernel = Kernel::bspline3;  // of the finest level
   Kernel last_kernel =
       Kernel::bspline5;  // of the last steps, where the noise is low enough to need it
@@ -59,6 +61,7 @@ struct AlignResult {
   Status status = Status::nonfinite;
   Kernel kernel = Kernel::linear;  // that the result was found with
   Matrix3 warp{};
+  std::vector<double> params;  // of a function
   std::vector<double> gain, bias;
   double cost = 0, rms = 0, correlation = 0, overlap = 0, scale = 0;
   double noise = 0;  // scale of the residuals in units of the reference's standard deviation
@@ -68,9 +71,15 @@ struct AlignResult {
   std::vector<StepRecord> steps;
 };
 
+// Where an alignment starts: a matrix, or the parameters of a function.
+struct WarpStart {
+  Matrix3 matrix = identity3();
+  std::vector<double> params;
+};
+
 using StepCallback = std::function<void(const StepRecord&)>;
 
-AlignResult align(const AlignImages& images, const AlignOptions& options, const Matrix3& start,
+AlignResult align(const AlignImages& images, const AlignOptions& options, const WarpStart& start,
                   const Execution& execution, const StepCallback& on_step);
 
 }  // namespace photalign

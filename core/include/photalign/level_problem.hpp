@@ -9,23 +9,19 @@
 #include <vector>
 
 #include "align.hpp"
+#include "level_warp.hpp"
 #include "linearize_functions.hpp"
 #include "normal_equations.hpp"
 #include "pyramid.hpp"
 #include "scratch.hpp"
+#include "state.hpp"
 #include "variants.hpp"
-#include "warps.hpp"
 
 namespace photalign {
 
-// An estimate in the coordinates and (offset) values of a level.
-struct State {
-  Matrix3 warp;
-  std::vector<double> gain, bias;
-};
-
 struct Evaluation {
   std::vector<Sums> channels;
+  std::vector<double> motion;  // [channel][motion_sums], if the warp is a function
   Sums total;
   std::vector<TileRecord> records;
   const float* losses =
@@ -48,14 +44,17 @@ void add_fields(const T& from, T& to) {
 
 class LevelProblem {
  public:
-  LevelProblem(const Level& reference, const Level& moving, int level, WarpKind warp, Kernel kernel,
+  // `mappers` are those of the alignment if the warp is a function.
+  LevelProblem(const Level& reference, const Level& moving, const LevelGrid& grid,
+               std::unique_ptr<LevelWarp> warp, StripMappers* mappers, Kernel kernel,
                Composition composition, LossKind loss, Brightness brightness,
                const Execution& execution, Scratch& scratch)
-      : model_(warp, unit(reference.image)),
+      : warp_(std::move(warp)),
+        grid_(grid),
+        mappers_(mappers),
         brightness_(brightness),
         execution_(execution),
-        scratch_(scratch),
-        from_level_(from_level(level)) {
+        scratch_(scratch) {
     pass_.reference = reference.image;
     pass_.moving = moving.image;
     pass_.reference_weight = reference.weight;
@@ -64,40 +63,30 @@ class LevelProblem {
     pass_.kernel = kernel;
     pass_.composition = composition;
     pass_.loss = loss;
-    pass_.degree = model_.degree;
-    pass_.center_x = (static_cast<double>(reference.image.width) - 1) / 2;
-    pass_.center_y = (static_cast<double>(reference.image.height) - 1) / 2;
-    pass_.scale = 1 / unit(reference.image);
+    pass_.degree = warp_->degree();
+    pass_.center_x = grid.center().x;
+    pass_.center_y = grid.center().y;
+    pass_.scale = 1 / grid.unit();
   }
 
   const TilePass& pass() const { return pass_; }
-  const WarpModel& model() const { return model_; }
+  const LevelWarp& warp() const { return *warp_; }
   bool has_brightness() const { return brightness_ != Brightness::none; }
   void set_threshold(double threshold) { pass_.threshold = static_cast<float>(threshold); }
   void set_loss(LossKind loss) { pass_.loss = loss; }
 
-  // Centred, scaled coordinates to pixels of this level.
-  Matrix3 from_normalized() const {
-    return similarity3(1 / pass_.scale, pass_.center_x, pass_.center_y);
+  NormalEquations equations(const Evaluation& at) const {
+    return {*warp_, has_brightness(), at.channels, at.motion};
   }
-  Matrix3 to_full(const Matrix3& warp) const { return from_level_ * warp * inverse(from_level_); }
-  Matrix3 to_level(const Matrix3& warp) const { return inverse(from_level_) * warp * from_level_; }
 
   // Sums at `state`. With `previous`, also the losses of both over the pixels valid for both;
   // `of_previous` may hold what was remembered of it.
   Evaluation evaluate(const State& state, const State* previous = nullptr,
                       const Evaluation* of_previous = nullptr) {
-    TilePass pass = pass_;
-    pass.brightness = has_brightness();
-    pass.estimate = estimate_of(state);
-    Estimate before;
-    if (previous) {
-      before = estimate_of(*previous);
-      pass.previous = &before;
-      if (of_previous) {
-        pass.previous_records = of_previous->records.data();
-        pass.previous_losses = of_previous->losses;
-      }
+    TilePass pass = pass_at(state, previous);
+    if (of_previous) {
+      pass.previous_records = of_previous->records.data();
+      pass.previous_losses = of_previous->losses;
     }
     const std::int64_t rows = pass.rows_of_tiles();
     const auto channels = static_cast<std::size_t>(pass.reference.channels);
@@ -112,10 +101,15 @@ class LevelProblem {
       result.losses = pass.losses;
     }
     std::vector<Sums> of_rows(static_cast<std::size_t>(rows) * channels);
+    const std::size_t per_row = channels * motion_size();
+    std::vector<double> motion_of_rows(static_cast<std::size_t>(rows) * per_row);
     const LinearizeFunctions& functions = *variant().linearize;
     parallel_for(execution_, rows, [&](std::int64_t row, int worker) {
-      functions.linearize(pass, row, scratch_.of_thread(worker),
-                          of_rows.data() + static_cast<std::size_t>(row) * channels);
+      const auto at = static_cast<std::size_t>(row);
+      TilePass mine = for_worker(pass, worker);
+      if (mappers_) mine.motion = motion_of_rows.data() + at * per_row;
+      functions.linearize(mine, row, scratch_.of_thread(worker),
+                          of_rows.data() + at * channels);
     });
     // Always in the order of the rows: the same bits for any number of threads.
     result.channels.assign(channels, Sums{});
@@ -124,6 +118,7 @@ class LevelProblem {
       add_fields(of_rows[i], result.channels[i % channels]);
       add_fields(of_rows[i], result.total);
     }
+    result.motion = added_rows(motion_of_rows, per_row);
     return result;
   }
 
@@ -132,32 +127,36 @@ class LevelProblem {
   template <class T, class Function>
   std::vector<T> per_row(const State& state, const State* previous, std::int64_t rows,
                          std::size_t per_row, Function&& function) {
-    TilePass pass = pass_;
-    pass.brightness = has_brightness();
-    pass.estimate = estimate_of(state);
-    Estimate before;
-    if (previous) {
-      before = estimate_of(*previous);
-      pass.previous = &before;
-    }
+    const TilePass pass = pass_at(state, previous);
     std::vector<T> found(static_cast<std::size_t>(rows) * per_row);
     parallel_for(execution_, rows, [&](std::int64_t row, int worker) {
-      function(pass, row, scratch_.of_thread(worker),
+      TilePass mine = for_worker(pass, worker);
+      function(mine, row, scratch_.of_thread(worker),
                found.data() + static_cast<std::size_t>(row) * per_row);
     });
     return found;
   }
 
+  // How many sums of motions there are for a channel.
+  std::size_t motion_size() const { return mappers_ ? motion_sums(warp_->parameters()) : 0; }
+
+  // Sums of rows, `per_row` of each, added in their order.
+  static std::vector<double> added_rows(const std::vector<double>& of_rows, std::size_t per_row) {
+    std::vector<double> total(per_row);
+    for (std::size_t i = 0; i < of_rows.size(); ++i) total[i % per_row] += of_rows[i];
+    return total;
+  }
+
   // Absolute residuals of evenly spaced rows, about `wanted` of them, invalid ones left out.
   std::vector<float> residuals(const State& state, std::int64_t wanted) {
-    TilePass pass = pass_;
-    pass.estimate = estimate_of(state);
+    const TilePass pass = pass_at(state, nullptr);
     const std::int64_t per_row = pass.reference.width * pass.reference.channels;
     const std::int64_t step = std::max<std::int64_t>(1, pass.reference.height * per_row / wanted);
     const std::int64_t rows = (pass.reference.height + step - 1) / step;
     std::vector<float> found(static_cast<std::size_t>(rows * per_row));
     parallel_for(execution_, rows, [&](std::int64_t row, int worker) {
-      variant().linearize->residual_row(pass,
+      TilePass mine = for_worker(pass, worker);
+      variant().linearize->residual_row(mine,
                                         std::min(row * step + step / 2, pass.reference.height - 1),
                                         scratch_.of_thread(worker), found.data() + row * per_row);
     });
@@ -165,20 +164,11 @@ class LevelProblem {
     return found;
   }
 
-  // W <- W D(p) for a step of all unknowns; inverse composition undoes the increment of the
-  // reference.
+  // After a step of all unknowns.
   State stepped(const State& state, const std::vector<double>& step) const {
-    Matrix3 increment = model_.increment(step.data());
-    if (pass_.composition == Composition::inverse) {
-      double negated[max_parameters];
-      for (int k = 0; k < model_.parameters; ++k) negated[k] = -step[static_cast<std::size_t>(k)];
-      increment = inverse(model_.increment(negated));
-    }
-    const Matrix3 n = from_normalized();
     State next = state;
-    next.warp = state.warp * n * increment * inverse(n);
-    for (double& v : next.warp) v /= next.warp[8];
-    const auto p = static_cast<std::size_t>(model_.parameters);
+    warp_->step(next, step.data(), pass_.composition);
+    const std::size_t p = warp_->parameters();
     for (std::size_t c = 0; 2 * c + p < step.size(); ++c) {
       next.gain[c] += step[p + 2 * c];
       next.bias[c] += step[p + 2 * c + 1];
@@ -186,27 +176,30 @@ class LevelProblem {
     return next;
   }
 
-  // The largest distance between the corners of the reference under two warps, in pixels of level
-  // 0.
-  double motion(const Matrix3& a, const Matrix3& b) const {
-    const double right = static_cast<double>(pass_.reference.width) - 1;
-    const double bottom = static_cast<double>(pass_.reference.height) - 1;
-    double largest = 0;
-    for (const Point corner :
-         {Point{0, 0}, Point{right, 0}, Point{right, bottom}, Point{0, bottom}}) {
-      const Point p = apply(a, corner), q = apply(b, corner);
-      const double distance = std::hypot(p.x - q.x, p.y - q.y);
-      if (!(distance <= largest)) largest = distance;
-    }
-    return largest * from_level_[0];
-  }
-
  private:
   static constexpr std::int64_t kept_pixels = 1 << 20;
 
-  // Coordinates are scaled to [-1, 1] along the longer side.
-  static double unit(const Image& image) {
-    return std::max(static_cast<double>(std::max(image.width, image.height)) / 2, 1.0);
+  TilePass pass_at(const State& state, const State* previous) {
+    TilePass pass = pass_;
+    pass.brightness = has_brightness();
+    pass.estimate = estimate_of(state);
+    if (mappers_) mappers_->begin(0, grid_, state.params);
+    if (previous) {
+      pass.compares = true;
+      pass.previous = estimate_of(*previous);
+      if (mappers_) mappers_->begin(1, grid_, previous->params);
+    }
+    return pass;
+  }
+
+  // The same for one thread, whose mappers are its own.
+  TilePass for_worker(const TilePass& pass, int worker) const {
+    TilePass mine = pass;
+    if (mappers_) {
+      mine.estimate.mapper = mappers_->of(worker, 0);
+      mine.previous.mapper = mappers_->of(worker, 1);
+    }
+    return mine;
   }
 
   static Estimate estimate_of(const State& state) {
@@ -218,11 +211,12 @@ class LevelProblem {
   }
 
   TilePass pass_;
-  WarpModel model_;
+  std::unique_ptr<LevelWarp> warp_;
+  LevelGrid grid_;
+  StripMappers* mappers_;
   Brightness brightness_;
   const Execution& execution_;
   Scratch& scratch_;
-  Matrix3 from_level_;
 };
 
 }  // namespace photalign

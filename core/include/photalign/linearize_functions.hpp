@@ -6,6 +6,7 @@
 
 #include "choices.hpp"
 #include "image.hpp"
+#include "mapped_pixels.hpp"
 
 namespace photalign {
 
@@ -28,6 +29,7 @@ inline constexpr int max_products = monomials(2 * max_degree);
 // One estimate of everything: where the pixels go and how their values change.
 struct Estimate {
   double warp[9];                // reference point -> moving point, row major, of this level
+  PixelMapper* mapper = nullptr;  // what maps points instead, if the warp is no matrix
   const double* gain = nullptr;  // per channel, of values from which `offset` was subtracted
   const double* bias = nullptr;
 };
@@ -72,8 +74,11 @@ struct TilePass {
   // Written if not null: [tile], and [tile][loss_floats].
   TileRecord* records = nullptr;
   float* losses = nullptr;
+  // With a mapper: [channel][motion_sums], of the row of tiles at hand.
+  double* motion = nullptr;
   // Another estimate to compare with, and what was written of it; without that it is sampled anew.
-  const Estimate* previous = nullptr;
+  bool compares = false;
+  Estimate previous;
   const TileRecord* previous_records = nullptr;
   const float* previous_losses = nullptr;
 
@@ -93,6 +98,8 @@ struct LinearizeFunctions {
   // Absolute residuals of one row of pixels, [channel][column], NaN where invalid.
   void (*residual_row)(const TilePass&, std::int64_t row, float* workspace, float* out);
   LossValue (*loss)(LossKind, double threshold, double square);
+  // Finds frames and turns motions in place.
+  void (*to_reference_frame)(const MappedStrip&);
 };
 
 }  // namespace photalign

@@ -96,6 +96,12 @@ class Cholesky {
       for (std::size_t k = 0; k < i; ++k) b[i] -= lower_(i, k) * b[k];
       b[i] /= lower_(i, i);
     }
+    solve_transposed(b);
+  }
+
+  // L' x = b, where a = L L'.
+  void solve_transposed(double* b) const {
+    const std::size_t n = lower_.size();
     for (std::size_t i = n; i-- > 0;) {
       for (std::size_t k = i + 1; k < n; ++k) b[i] -= lower_(k, i) * b[k];
       b[i] /= lower_(i, i);

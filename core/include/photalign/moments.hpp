@@ -28,22 +28,36 @@ struct Products {
   Float one, r, m, mr, mm;  // w, w r, w m, w m r, w m m
 };
 
+// Where a row of pixels lies: x of its first and from one to the next, and y, centred and scaled.
+struct GridPlace {
+  float x0, step, y;
+
+  GridPlace(const TilePass& pass, const MappedPixels&, std::int64_t x, std::int64_t row)
+      : x0(static_cast<float>((static_cast<double>(x) - pass.center_x) * pass.scale)),
+        step(static_cast<float>(pass.scale)),
+        y(static_cast<float>((static_cast<double>(row) - pass.center_y) * pass.scale)) {}
+};
+
 template <int D, bool B>
 struct Moments {
+  using Place = GridPlace;
+  static constexpr bool brightness = B;
+
   Float gg[3][monomials(2 * D)] = {};
   Float gr[2][monomials(D)] = {};
   Float gm[2][monomials(D)] = {};
   Float g1[2][monomials(D)] = {};
   Float w{}, wr{}, wm{}, wrr{}, wmr{}, wmm{};
 
-  // x of the row's first pixel and from one to the next, and y, centred and scaled.
+  explicit Moments(const TilePass&) {}
+
   // `products(i)` gives the terms of pixels [i, i + lanes).
   template <class F>
-  void add_row(int count, float x0, float step, float y, F&& products) {
+  void add_row(int count, const GridPlace& place, F&& products) {
     Float gg_row[3][2 * D + 1] = {};
     Float gr_row[2][D + 1] = {}, gm_row[2][D + 1] = {}, g1_row[2][D + 1] = {};
-    Float x = x0 + step * iota();
-    for (int i = 0; i < count; i += lanes, x += step * lanes) {
+    Float x = place.x0 + place.step * iota();
+    for (int i = 0; i < count; i += lanes, x += place.step * lanes) {
       const Products p = products(i);
       add_powers<2 * D>(p.xx, x, gg_row[0]);
       add_powers<2 * D>(p.xy, x, gg_row[1]);
@@ -63,19 +77,19 @@ struct Moments {
         wmm += p.mm;
       }
     }
-    for (int k = 0; k < 3; ++k) put_on_y<2 * D>(gg_row[k], y, gg[k]);
+    for (int k = 0; k < 3; ++k) put_on_y<2 * D>(gg_row[k], place.y, gg[k]);
     for (int k = 0; k < 2; ++k) {
-      put_on_y<D>(gr_row[k], y, gr[k]);
+      put_on_y<D>(gr_row[k], place.y, gr[k]);
       if constexpr (B) {
-        put_on_y<D>(gm_row[k], y, gm[k]);
-        put_on_y<D>(g1_row[k], y, g1[k]);
+        put_on_y<D>(gm_row[k], place.y, gm[k]);
+        put_on_y<D>(g1_row[k], place.y, g1[k]);
       }
     }
   }
 
   // A row of residuals with their weights.
-  void add_row(const ResidualRow& row, int count, float x0, float step, float y) {
-    add_row(count, x0, step, y, [&](int i) {
+  void add_row(const ResidualRow& row, int count, const GridPlace& place) {
+    add_row(count, place, [&](int i) {
       const Float weight = load(row.weight + i);
       const Float r = load(row.residual + i);
       const Float gx = load(row.gx + i);
@@ -95,7 +109,7 @@ struct Moments {
     });
   }
 
-  void add_to(Sums& sums) const {
+  void add_to(Sums& sums, double* /*of_motion*/) const {
     for (int k = 0; k < 3; ++k) add(gg[k], monomials(2 * D), sums.gg[k]);
     for (int k = 0; k < 2; ++k) {
       add(gr[k], monomials(D), sums.gr[k]);

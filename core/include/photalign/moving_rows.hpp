@@ -12,17 +12,20 @@ PHOTALIGN_ISA_BEGIN
 // Anchors are float64; what is left inside a tile is small enough for float32 (a few 1e-6 px). With
 // i the pixel's index in the row, u = (u0 + i du) / (1 + i w), and the same for v.
 struct RowWarp {
+  // Positions never turn around, so that those between two others lie between them.
+  static constexpr bool is_monotone = true;
+
   float u0, du, v0, dv, w;
   bool projective;
   // The derivative of (u, v) by the column and row of the reference: (a - u w) / (1 + i w) and so
   // on.
   float ux, uy, vx, vy, wy;
 
-  RowWarp(const double* h, double x, double y, double origin_x, double origin_y) {
+  RowWarp(const double* h, double x, double y, const double* origin) {
     const double depth = h[6] * x + h[7] * y + h[8];
-    const double x0 = h[0] - origin_x * h[6], x1 = h[1] - origin_x * h[7];
-    const double y0 = h[3] - origin_y * h[6], y1 = h[4] - origin_y * h[7];
-    const double cx = h[2] - origin_x * h[8], cy = h[5] - origin_y * h[8];
+    const double x0 = h[0] - origin[0] * h[6], x1 = h[1] - origin[0] * h[7];
+    const double y0 = h[3] - origin[1] * h[6], y1 = h[4] - origin[1] * h[7];
+    const double cx = h[2] - origin[0] * h[8], cy = h[5] - origin[1] * h[8];
     u0 = static_cast<float>((x0 * x + x1 * y + cx) / depth);
     v0 = static_cast<float>((y0 * x + y1 * y + cy) / depth);
     du = ux = static_cast<float>(x0 / depth);
@@ -67,6 +70,47 @@ struct RowWarp {
       }
     }
   }
+};
+
+// A row of pixels that a function has mapped, with the interface of `RowWarp`.
+class MappedRow {
+ public:
+  static constexpr bool is_monotone = false;
+
+  MappedRow(const MappedPixels& pixels, std::int64_t x, std::int64_t y, const double* origin)
+      : pixels_(pixels), at_(pixels.at(x, y)), origin_{origin[0], origin[1]} {}
+
+  // Where there is no position it is one outside.
+  void positions(int count, float* u, float* v) const {
+    float* to[] = {u, v};
+    for (int axis = 0; axis < 2; ++axis) {
+      const double* from = pixels_.position[axis] + at_;
+      for (int i = 0; i < count; ++i) {
+        const double position = from[i] - origin_[axis];
+        to[axis][i] = position >= outside ? static_cast<float>(position) : outside;
+      }
+      std::fill(to[axis] + count, to[axis] + count + lanes, outside);
+    }
+  }
+
+  // See `RowWarp`.
+  void pull_back(int count, const float*, const float*, float* gx, float* gy) const {
+    const auto frame = [this](int axis, int by, int i) {
+      return load(pixels_.frame[axis][by] + at_ + i);
+    };
+    for (int i = 0; i < count; i += lanes) {
+      const Float mx = load(gx + i), my = load(gy + i);
+      store(gx + i, frame(0, 0, i) * mx + frame(1, 0, i) * my);
+      store(gy + i, frame(0, 1, i) * mx + frame(1, 1, i) * my);
+    }
+  }
+
+ private:
+  static constexpr float outside = -16;
+
+  const MappedPixels& pixels_;
+  std::int64_t at_;
+  double origin_[2];
 };
 
 // Where the footprint of a position lies in a patch: the cell, and how far into it.
@@ -148,10 +192,21 @@ void sample_gathered(const float* from, std::int64_t stride, Int first, const Fl
   }
 }
 
+// The least and the greatest of the indices of a vector.
+struct Range {
+  int low, high;
+
+  Range(Int index, bool is_monotone) {
+    const int a = index[0], b = index[lanes - 1];
+    low = is_monotone ? (a < b ? a : b) : least(index);
+    high = is_monotone ? (a < b ? b : a) : greatest(index);
+  }
+};
+
 // Value and gradient of the kernel's interpolant at (u, v), measured from the patch's first cell.
 // Invalid samples are NaN.
 template <class K, bool Gradient>
-void sample_row(const Patch& patch, const float* u, const float* v, int count,
+void sample_row(const Patch& patch, const float* u, const float* v, bool is_monotone, int count,
                 float* __restrict value, float* __restrict gx, float* __restrict gy) {
   const int last_x = static_cast<int>(patch.rect.width) - K::taps;
   const int last_y = static_cast<int>(patch.rect.height) - K::taps;
@@ -165,23 +220,20 @@ void sample_row(const Patch& patch, const float* u, const float* v, int count,
     K::weights(cy.t, wy, dy);
     Float f{}, fx{}, fy{};
 
-    // Positions are monotone along a row, so the ends bound the cells between them.
-    const int xa = cx.index[0], xb = cx.index[lanes - 1];
-    const int ya = cy.index[0], yb = cy.index[lanes - 1];
-    const int x0 = xa < xb ? xa : xb, x1 = xa < xb ? xb : xa;
-    const int y0 = ya < yb ? ya : yb, y1 = ya < yb ? yb : ya;
-    const bool narrow = has_window && x1 - x0 + K::taps <= 2 * lanes;
+    const Range x(cx.index, is_monotone), y(cy.index, is_monotone);
+    const bool narrow = has_window && x.high - x.low + K::taps <= 2 * lanes;
     const auto window = [&](auto span) {
-      sample_window<K, Gradient, decltype(span)::value>(
-          data + y0 * stride + x0, stride, cx.index - x0, cy.index - y0, wx, dx, wy, dy, f, fx, fy);
+      sample_window<K, Gradient, decltype(span)::value>(data + y.low * stride + x.low, stride,
+                                                        cx.index - x.low, cy.index - y.low, wx, dx,
+                                                        wy, dy, f, fx, fy);
     };
-    if (narrow && y1 == y0) {
+    if (narrow && y.high == y.low) {
       window(std::integral_constant<int, 0>{});
-    } else if (narrow && y1 - y0 == 1) {
+    } else if (narrow && y.high - y.low == 1) {
       window(std::integral_constant<int, 1>{});
-    } else if (narrow && y1 - y0 == 2) {
+    } else if (narrow && y.high - y.low == 2) {
       window(std::integral_constant<int, 2>{});
-    } else if (narrow && y1 - y0 == 3) {
+    } else if (narrow && y.high - y.low == 3) {
       window(std::integral_constant<int, 3>{});
     } else {
       sample_gathered<K, Gradient>(data, stride,

@@ -4,11 +4,12 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <span>
 #include <vector>
 
+#include "level_warp.hpp"
 #include "linearize_functions.hpp"
 #include "matrix.hpp"
-#include "warps.hpp"
 
 namespace photalign {
 
@@ -16,12 +17,20 @@ namespace photalign {
 // The unknowns are ordered warp, gain and bias of channel 0, of channel 1, ...
 class NormalEquations {
  public:
-  NormalEquations(const WarpModel& model, bool brightness, const std::vector<Sums>& channels)
-      : parameters_(static_cast<std::size_t>(model.parameters)),
-        channels_(brightness ? channels.size() : 0),
-        hessian(parameters_ + 2 * channels_),
-        gradient(parameters_ + 2 * channels_, 0.0) {
-    for (std::size_t c = 0; c < channels.size(); ++c) add(model, brightness, channels[c], c);
+  // Sums of each channel, and those of its motions if the warp is a function.
+  NormalEquations(const LevelWarp& warp, bool brightness, std::span<const Sums> channels,
+                  std::span<const double> of_motion)
+      : parameters_(warp.parameters()),
+        warp_determined_(warp.determined()),
+        hessian(parameters_ + (brightness ? 2 * channels.size() : 0)),
+        gradient(hessian.size(), 0.0) {
+    if (!warp_determined_) return;
+    const std::size_t per_channel = of_motion.size() / channels.size();
+    for (std::size_t c = 0; c < channels.size(); ++c) {
+      const std::size_t at = parameters_ + 2 * c;
+      warp.add(channels[c], of_motion.data() + c * per_channel, at, brightness, hessian, gradient);
+      if (brightness) add_brightness(channels[c], at);
+    }
   }
 
   std::size_t size() const { return gradient.size(); }
@@ -30,6 +39,7 @@ class NormalEquations {
   // Whether each parameter of the warp changes the residuals at all. They are of one size, so one
   // that does so 1e-4 times less than another only does by rounding.
   bool determined() const {
+    if (!warp_determined_) return false;
     double largest = 0;
     for (std::size_t i = 0; i < parameters_; ++i) largest = std::max(largest, hessian(i, i));
     for (std::size_t i = 0; i < parameters_; ++i)
@@ -54,34 +64,7 @@ class NormalEquations {
   }
 
  private:
-  void add(const WarpModel& model, bool brightness, const Sums& sums, std::size_t channel) {
-    const int n = monomials(model.degree);
-    const auto p = [&](int basis, std::size_t k) { return model.motion[basis][k]; };
-    const std::size_t at = parameters_ + 2 * channel;
-    // Sums over products of two basis functions, g_i x^e y^f and g_j x^e' y^f'.
-    for (int i = 0; i < 2; ++i)
-      for (int j = 0; j < 2; ++j)
-        for (int a = 0; a < n; ++a)
-          for (int b = 0; b < n; ++b) {
-            const double product = sums.gg[i + j][product_index(model.degree, a, b)];
-            for (std::size_t k = 0; k < parameters_; ++k) {
-              const double left = p(i * n + a, k) * product;
-              if (left == 0) continue;
-              for (std::size_t l = 0; l < parameters_; ++l) hessian(k, l) += left * p(j * n + b, l);
-            }
-          }
-    for (int i = 0; i < 2; ++i)
-      for (int a = 0; a < n; ++a)
-        for (std::size_t k = 0; k < parameters_; ++k) {
-          const double motion = p(i * n + a, k);
-          gradient[k] += motion * sums.gr[i][a];
-          if (!brightness) continue;
-          hessian(k, at) += motion * sums.gm[i][a];
-          hessian(k, at + 1) += motion * sums.g1[i][a];
-          hessian(at, k) += motion * sums.gm[i][a];
-          hessian(at + 1, k) += motion * sums.g1[i][a];
-        }
-    if (!brightness) return;
+  void add_brightness(const Sums& sums, std::size_t at) {
     hessian(at, at) += sums.wmm;
     hessian(at, at + 1) += sums.wm;
     hessian(at + 1, at) += sums.wm;
@@ -90,20 +73,8 @@ class NormalEquations {
     gradient[at + 1] += sums.wr;
   }
 
-  // The product of monomials a and b among the monomials of twice the degree.
-  static int product_index(int degree, int a, int b) {
-    const auto powers = [degree](int index) {
-      int e = 0;
-      while (index > degree - e) index -= degree + 1 - e++;
-      return std::pair{e, index};
-    };
-    const auto [ea, fa] = powers(a);
-    const auto [eb, fb] = powers(b);
-    return monomial(2 * degree, ea + eb, fa + fb);
-  }
-
   std::size_t parameters_;
-  std::size_t channels_;
+  bool warp_determined_;
 
  public:
   Matrix hessian;

@@ -5,7 +5,6 @@
 #include <vector>
 
 #include "image.hpp"
-#include "matrix.hpp"
 #include "parallel.hpp"
 
 namespace photalign {
@@ -15,12 +14,6 @@ struct Level {
   Image weight;       // empty above level 0 unless weights are soft: invalid pixels are NaN there
   double offset = 0;  // still to be subtracted from the pixels: 0 above level 0
 };
-
-// Maps pixel coordinates of a level to those of level 0: the centre of pixel 0 is at (2^l - 1) / 2.
-inline Matrix3 from_level(int level) {
-  const double scale = static_cast<double>(std::int64_t{1} << level);
-  return similarity3(scale, (scale - 1) / 2, (scale - 1) / 2);
-}
 
 class Pyramid {
  public:

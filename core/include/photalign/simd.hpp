@@ -280,6 +280,26 @@ inline Float gather(const float* from, Int index) {
 #endif
 }
 
+inline std::int32_t least(Int v) {
+#if defined(__AVX512F__)
+  return _mm512_reduce_min_epi32(reinterpret_cast<__m512i>(v));
+#else
+  std::int32_t found = v[0];
+  for (int i = 1; i < lanes; ++i) found = v[i] < found ? v[i] : found;
+  return found;
+#endif
+}
+
+inline std::int32_t greatest(Int v) {
+#if defined(__AVX512F__)
+  return _mm512_reduce_max_epi32(reinterpret_cast<__m512i>(v));
+#else
+  std::int32_t found = v[0];
+  for (int i = 1; i < lanes; ++i) found = v[i] > found ? v[i] : found;
+  return found;
+#endif
+}
+
 // Sum of the lanes, in double, in lane order.
 inline double sum(Float v) {
   double total = 0;

@@ -86,7 +86,7 @@ void add_common(const Rect& tile, const float* now, const float* before, Total& 
 // nowhere.
 inline float* place_for_losses(const TilePass& pass, std::int64_t index, const Workspace& work) {
   if (pass.losses) return pass.losses + index * loss_floats;
-  return pass.previous ? work.losses : nullptr;
+  return pass.compares ? work.losses : nullptr;
 }
 
 // Adds the totals of a tile, and compares with the previous estimate, if there is one. `losses` and
@@ -103,7 +103,7 @@ void add_losses(const TilePass& pass, const Rect& tile, std::int64_t index, std:
   // Where all of the reference is valid for both estimates their sums can be compared as they are.
   const bool complete = !is_soft(pass.moving_weight) && covered == reference;
   if (pass.records) pass.records[index] = {rho, valid, complete};
-  if (!pass.previous) return;
+  if (!pass.compares) return;
   if (complete && pass.previous_records && pass.previous_records[index].complete) {
     sums.both += valid;
     sums.both_rho += rho;
@@ -114,7 +114,7 @@ void add_losses(const TilePass& pass, const Rect& tile, std::int64_t index, std:
       before = pass.previous_losses + index * loss_floats;
     } else {
       LossSink previous({pass, tile, work.previous_losses});
-      compare<K>(pass, *pass.previous, Gradients::none, channel, tile, work, previous);
+      compare<K>(pass, pass.previous, Gradients::none, channel, tile, work, previous);
     }
     add_common(tile, losses, before, sums);
   }

@@ -20,6 +20,8 @@ struct Workspace {
   // The row at hand. Invalid entries have weight 0 and are 0; `target` is NaN where the reference
   // is.
   float *value, *target, *residual, *weights, *gx, *gy, *tx, *ty;
+  // Where the pixels at hand go, if the warp is no matrix.
+  MappedPixels pixels;
   // Sums of the reference's weights over its valid pixels, and over those valid in both images.
   Float reference_weight{}, covered_weight{};
 
@@ -69,27 +71,53 @@ struct RowSink {
   ~RowSink() = default;
 };
 
+// The box of the points of the moving image that a rectangle of the reference goes to; NaN or turned
+// around if there is none.
+struct Box {
+  double low[2] = {HUGE_VAL, HUGE_VAL};
+  double high[2] = {-HUGE_VAL, -HUGE_VAL};
+
+  // A projective map takes the rectangle into the hull of its corners.
+  Box(const double* h, const Rect& r) {
+    for (int corner = 0; corner < 4; ++corner) {
+      const double x = static_cast<double>(r.x + (corner & 1 ? r.width - 1 : 0));
+      const double y = static_cast<double>(r.y + (corner & 2 ? r.height - 1 : 0));
+      const double depth = h[6] * x + h[7] * y + h[8];
+      // Behind the horizon, or not a number: nothing to see.
+      if (!(depth > 1e-9)) {
+        *this = Box();
+        return;
+      }
+      include(0, (h[0] * x + h[1] * y + h[2]) / depth);
+      include(1, (h[3] * x + h[4] * y + h[5]) / depth);
+    }
+  }
+
+  Box(const MappedPixels& pixels, const Rect& r) {
+    for (int axis = 0; axis < 2; ++axis)
+      for (std::int64_t j = 0; j < r.height; ++j) {
+        const double* row = pixels.position[axis] + pixels.at(r.x, r.y + j);
+        for (std::int64_t i = 0; i < r.width; ++i) include(axis, row[i]);
+      }
+  }
+
+ private:
+  Box() = default;
+
+  // Not NaN.
+  void include(int axis, double v) {
+    low[axis] = v < low[axis] ? v : low[axis];
+    high[axis] = v > high[axis] ? v : high[axis];
+  }
+};
+
 // The footprint in the moving image of a rectangle of the reference: the cells that it needs. Empty
 // if nothing of it is inside.
 struct Footprint {
   Rect rect;
   bool empty = true;
 
-  Footprint(const double* h, const Rect& r, const Image& moving, int taps, int before) {
-    double low_x = 0, high_x = 0, low_y = 0, high_y = 0;
-    for (int corner = 0; corner < 4; ++corner) {
-      const double x = static_cast<double>(r.x + (corner & 1 ? r.width - 1 : 0));
-      const double y = static_cast<double>(r.y + (corner & 2 ? r.height - 1 : 0));
-      const double depth = h[6] * x + h[7] * y + h[8];
-      // Behind the horizon, or not a number: nothing to see.
-      if (!(depth > 1e-9)) return;
-      const double u = (h[0] * x + h[1] * y + h[2]) / depth;
-      const double v = (h[3] * x + h[4] * y + h[5]) / depth;
-      low_x = corner ? std::min(low_x, u) : u;
-      high_x = corner ? std::max(high_x, u) : u;
-      low_y = corner ? std::min(low_y, v) : v;
-      high_y = corner ? std::max(high_y, v) : v;
-    }
+  Footprint(const Box& box, const Image& moving, int taps, int before) {
     // Cells whose taps are all inside, and a hair more than needed, since positions are rounded.
     constexpr double hair = 0.01;
     const auto first = [before](double low) {
@@ -98,8 +126,8 @@ struct Footprint {
     const auto last = [before, taps](double high, std::int64_t size) {
       return std::min(std::floor(high + hair), static_cast<double>(size - taps + before));
     };
-    const double x0 = first(low_x), x1 = last(high_x, moving.width);
-    const double y0 = first(low_y), y1 = last(high_y, moving.height);
+    const double x0 = first(box.low[0]), x1 = last(box.high[0], moving.width);
+    const double y0 = first(box.low[1]), y1 = last(box.high[1], moving.height);
     if (!(x1 >= x0 && y1 >= y0)) return;
     empty = false;
     rect = {static_cast<std::int64_t>(x0) - before, static_cast<std::int64_t>(y0) - before,
@@ -214,7 +242,11 @@ inline void finish_row(Gradients gradients, float gain, float bias, const Masks&
 template <class K>
 void compare(const TilePass& pass, const Estimate& estimate, Gradients gradients,
              std::int64_t channel, const Rect& r, Workspace& work, RowSink& sink) {
-  const Footprint footprint(estimate.warp, r, pass.moving, K::taps, K::before);
+  if (estimate.mapper)
+    work.pixels = estimate.mapper->map(*estimate.mapper, r.x, r.y, r.width, r.height,
+                                       gradients != Gradients::none);
+  const Box box = estimate.mapper ? Box(work.pixels, r) : Box(estimate.warp, r);
+  const Footprint footprint(box, pass.moving, K::taps, K::before);
   if (!footprint.empty && footprint.too_large()) {
     Rect a = r, b = r;
     if (r.width >= r.height) {
@@ -260,19 +292,24 @@ void compare(const TilePass& pass, const Estimate& estimate, Gradients gradients
     if (footprint.empty) {
       std::fill(work.value, work.value + row_floats, invalid());
     } else {
-      const RowWarp row(estimate.warp, static_cast<double>(r.x), static_cast<double>(y),
-                        static_cast<double>(footprint.rect.x + K::before),
-                        static_cast<double>(footprint.rect.y + K::before));
-      row.positions(count, work.u, work.v);
-      if (need_moving(gradients)) {
-        sample_row<K, true>(moving, work.u, work.v, count, work.value, work.gx, work.gy);
-        row.pull_back(count, work.u, work.v, work.gx, work.gy);
-      } else {
-        sample_row<K, false>(moving, work.u, work.v, count, work.value, nullptr, nullptr);
-      }
-      if (soft)
-        sample_row<Linear, false>(weight, work.u, work.v, count, work.moving_mask, nullptr,
-                                  nullptr);
+      const double origin[2] = {static_cast<double>(footprint.rect.x + K::before),
+                                static_cast<double>(footprint.rect.y + K::before)};
+      const auto sample = [&](const auto& row) {
+        row.positions(count, work.u, work.v);
+        if (need_moving(gradients)) {
+          sample_row<K, true>(moving, work.u, work.v, row.is_monotone, count, work.value, work.gx, work.gy);
+          row.pull_back(count, work.u, work.v, work.gx, work.gy);
+        } else {
+          sample_row<K, false>(moving, work.u, work.v, row.is_monotone, count, work.value, nullptr, nullptr);
+        }
+        if (soft)
+          sample_row<Linear, false>(weight, work.u, work.v, row.is_monotone, count,
+                                    work.moving_mask, nullptr, nullptr);
+      };
+      if (estimate.mapper)
+        sample(MappedRow(work.pixels, r.x, y, origin));
+      else
+        sample(RowWarp(estimate.warp, static_cast<double>(r.x), static_cast<double>(y), origin));
     }
     Masks masks{work.ones, soft ? work.moving_mask : work.ones};
     if (is_soft(pass.reference_weight)) {

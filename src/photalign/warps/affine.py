@@ -9,10 +9,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from photalign._checks import as_points
 from photalign.warps._reading import read_params, short_rows
-from photalign.warps.base import Warp
+from photalign.warps.matrix import MatrixWarp
 
 
-class Affine(Warp):
+class Affine(MatrixWarp):
     """A linear map and a shift: ``(m00 x + m01 y + m02, m10 x + m11 y + m12)``.
 
     Parameters
@@ -32,9 +32,9 @@ class Affine(Warp):
 
     __slots__ = ()
 
-    name: ClassVar[str] = "affine"
-    param_names: ClassVar[tuple[str, ...]] = ("m00", "m01", "m02", "m10", "m11", "m12")
-    n_params: ClassVar[int] = 6
+    name = "affine"
+    param_names = ("m00", "m01", "m02", "m10", "m11", "m12")
+    n_params = 6
     _form: ClassVar[str] = "[[m00, m01, m02], [m10, m11, m12], [0, 0, 1]]"
 
     @staticmethod

@@ -11,11 +11,11 @@ from numpy.typing import ArrayLike, NDArray
 from photalign._checks import as_points
 from photalign.warps._mapping import map_rows
 from photalign.warps._reading import read_params
-from photalign.warps.base import Warp
+from photalign.warps.matrix import MatrixWarp
 from photalign.warps.similarity import Similarity
 
 
-class Euclidean(Warp):
+class Euclidean(MatrixWarp):
     """A rotation and a shift: ``R(angle) x + (tx, ty)``.
 
     The rotation is ``[[cos, -sin], [sin, cos]]``, angle in radians: in an image,
@@ -39,9 +39,9 @@ class Euclidean(Warp):
 
     __slots__ = ()
 
-    name: ClassVar[str] = "euclidean"
-    param_names: ClassVar[tuple[str, ...]] = ("angle", "tx", "ty")
-    n_params: ClassVar[int] = 3
+    name = "euclidean"
+    param_names = ("angle", "tx", "ty")
+    n_params = 3
     _form: ClassVar[str] = "[[c, -s, tx], [s, c, ty], [0, 0, 1]] with c*c + s*s = 1"
 
     @staticmethod

@@ -10,10 +10,10 @@ from numpy.typing import ArrayLike, NDArray
 from photalign._checks import as_points
 from photalign.warps._mapping import map_rows
 from photalign.warps._reading import read_params, short_rows
-from photalign.warps.base import Warp
+from photalign.warps.matrix import MatrixWarp
 
 
-class Homography(Warp):
+class Homography(MatrixWarp):
     """A projective map: an affine one divided by ``w = m20 x + m21 y + 1``.
 
     The line ``w = 0`` is the horizon. Point (0, 0) lies in front of it, where
@@ -38,13 +38,13 @@ class Homography(Warp):
 
     __slots__ = ()
 
-    name: ClassVar[str] = "homography"
-    param_names: ClassVar[tuple[str, ...]] = (
+    name = "homography"
+    param_names = (
         *("m00", "m01", "m02"),
         *("m10", "m11", "m12"),
         *("m20", "m21"),
     )
-    n_params: ClassVar[int] = 8
+    n_params = 8
     _shapes: ClassVar[tuple[tuple[int, int], ...]] = ((3, 3),)
 
     @staticmethod

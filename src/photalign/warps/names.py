@@ -11,16 +11,17 @@ from photalign.warps.affine import Affine
 from photalign.warps.base import Warp
 from photalign.warps.euclidean import Euclidean
 from photalign.warps.homography import Homography
+from photalign.warps.matrix import MatrixWarp
 from photalign.warps.similarity import Similarity
 from photalign.warps.translation import Translation
 
-WARPS: dict[str, type[Warp]] = {
+WARPS: dict[str, type[MatrixWarp]] = {
     cls.name: cls for cls in (Translation, Euclidean, Similarity, Affine, Homography)
 }
 """The class of each warp by its name, each containing the one before it."""
 
 
-def warp_class(name: str) -> type[Warp]:
+def warp_class(name: str) -> type[MatrixWarp]:
     """Return the class of the warp called `name`.
 
     Parameters
@@ -44,7 +45,7 @@ def warp_class(name: str) -> type[Warp]:
 
 def as_warp(
     value: str | type[Warp] | Warp | ArrayLike,
-    default_class: type[Warp] = Homography,
+    default_class: type[MatrixWarp] = Homography,
 ) -> Warp:
     """Read a warp from whatever names or holds one.
 
@@ -77,7 +78,7 @@ def as_warp(
         return value
     if isinstance(value, str):
         return warp_class(value).identity()
-    if isinstance(value, type) and issubclass(value, Warp):
+    if isinstance(value, type) and issubclass(value, MatrixWarp):
         return value.identity()
     return default_class(value)
 

@@ -11,10 +11,10 @@ from numpy.typing import ArrayLike, NDArray
 from photalign._checks import as_points
 from photalign.warps._mapping import map_rows
 from photalign.warps._reading import read_params
-from photalign.warps.base import Warp
+from photalign.warps.matrix import MatrixWarp
 
 
-class Similarity(Warp):
+class Similarity(MatrixWarp):
     """A scale, a rotation and a shift: ``scale * R(angle) x + (tx, ty)``.
 
     The rotation is ``[[cos, -sin], [sin, cos]]``, angle in radians: in an image,
@@ -37,9 +37,9 @@ class Similarity(Warp):
 
     __slots__ = ()
 
-    name: ClassVar[str] = "similarity"
-    param_names: ClassVar[tuple[str, ...]] = ("scale", "angle", "tx", "ty")
-    n_params: ClassVar[int] = 4
+    name = "similarity"
+    param_names = ("scale", "angle", "tx", "ty")
+    n_params = 4
     _form: ClassVar[str] = "[[a, -b, tx], [b, a, ty], [0, 0, 1]]"
 
     @staticmethod

@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from photalign.warps._reading import read_params
-from photalign.warps.base import Warp
+from photalign.warps.matrix import MatrixWarp
 
 
-class Translation(Warp):
+class Translation(MatrixWarp):
     """A shift: ``x + (tx, ty)``.
 
     Parameters
@@ -31,9 +31,9 @@ class Translation(Warp):
 
     __slots__ = ()
 
-    name: ClassVar[str] = "translation"
-    param_names: ClassVar[tuple[str, ...]] = ("tx", "ty")
-    n_params: ClassVar[int] = 2
+    name = "translation"
+    param_names = ("tx", "ty")
+    n_params = 2
     _form: ClassVar[str] = "[[1, 0, tx], [0, 1, ty], [0, 0, 1]]"
 
     @staticmethod

@@ -1,0 +1,140 @@
+// Warps that are functions of the user's.
+#include "photalign/point_warp.hpp"
+
+#include <nanobind/nanobind.h>
+
+#include <nanobind/ndarray.h>
+#include <nanobind/stl/optional.h>
+
+#include <algorithm>
+#include <memory>
+#include <optional>
+#include <vector>
+
+
+namespace nb = nanobind;
+using namespace nb::literals;
+
+namespace photalign {
+namespace {
+
+// A copy, since whoever gets it may keep it.
+nb::object copied(const double* from, std::initializer_list<std::size_t> shape) {
+  std::size_t size = 1;
+  for (std::size_t n : shape) size *= n;
+  auto values = std::make_unique_for_overwrite<double[]>(size);
+  std::copy_n(from, size, values.get());
+  double* data = values.release();
+  nb::capsule owner(data, [](void* p) noexcept { delete[] static_cast<double*>(p); });
+  return nb::cast(nb::ndarray<nb::numpy, double>(data, shape, owner));
+}
+
+// evaluate(params, points, mapped, jacobian) writes to the last two, float64 (n, 2) and float32
+// (parameters, 2, n) or None, and does not keep them.
+class PythonWarp final : public PointWarp {
+ public:
+  PythonWarp(nb::callable evaluate, int parameters)
+      : evaluate_(std::move(evaluate)), parameters_(parameters) {}
+
+  int parameters() const override { return parameters_; }
+  std::int64_t worthwhile() const override { return 16384; }
+
+  void map(const double* params, std::int64_t count, const double* points, double* mapped,
+           float* jacobian, std::int64_t plane) const override {
+    const nb::gil_scoped_acquire gil;
+    const auto n = static_cast<std::size_t>(count), p = static_cast<std::size_t>(parameters_);
+    nb::object planes = nb::none();
+    if (jacobian)
+      planes = nb::cast(nb::ndarray<nb::numpy, float>(jacobian, {p, 2, n}, nb::handle(),
+                                                      {2 * plane, plane, 1}),
+                        nb::rv_policy::reference);
+    evaluate_(copied(params, {p}), copied(points, {n, 2}),
+              nb::cast(nb::ndarray<nb::numpy, double>(mapped, {n, 2}, nb::handle()),
+                       nb::rv_policy::reference),
+              planes);
+  }
+
+ private:
+  nb::callable evaluate_;
+  int parameters_;
+};
+
+// A function in machine code: (params, n, points, mapped, jacobian), the last of shape
+// (n, 2, parameters), and the user's data if it was made with some.
+class CompiledWarp final : public PointWarp {
+ public:
+  CompiledWarp(nb::handle capsule, int parameters, bool with_data)
+      : owner_(nb::borrow(capsule)), parameters_(parameters), with_data_(with_data) {
+    function_ = PyCapsule_GetPointer(capsule.ptr(), PyCapsule_GetName(capsule.ptr()));
+    if (!function_) throw nb::python_error();
+    data_ = PyCapsule_GetContext(capsule.ptr());
+    if (PyErr_Occurred()) throw nb::python_error();
+  }
+
+  int parameters() const override { return parameters_; }
+  std::int64_t worthwhile() const override { return 0; }
+
+  void map(const double* params, std::int64_t count, const double* points, double* mapped,
+           float* jacobian, std::int64_t plane) const override {
+    const std::int64_t width = 2 * parameters_;
+    // In pieces that stay in the first cache.
+    const std::int64_t at_once = std::max<std::int64_t>(16, 2048 / width);
+    thread_local std::vector<double> room;
+    room.resize(static_cast<std::size_t>(at_once * width));
+    // The caller's are read-only, and a function of the user's might write.
+    thread_local std::vector<double> given;
+    for (std::int64_t first = 0; first < count; first += at_once) {
+      const std::int64_t n = std::min(at_once, count - first);
+      given.assign(params, params + parameters_);
+      given.insert(given.end(), points + 2 * first, points + 2 * (first + n));
+      call(n, given.data(), given.data() + parameters_, mapped + 2 * first, room.data());
+      for (std::int64_t q = 0; jacobian && q < width; ++q)
+        for (std::int64_t i = 0; i < n; ++i)
+          jacobian[q * plane + first + i] =
+              static_cast<float>(room[static_cast<std::size_t>(i * width + q)]);
+    }
+  }
+
+ private:
+  void call(std::int64_t n, double* params, double* points, double* mapped,
+            double* jacobian) const {
+    using Plain = void (*)(double*, std::int64_t, double*, double*, double*);
+    using WithData = void (*)(double*, std::int64_t, double*, double*, double*, void*);
+    if (with_data_)
+      reinterpret_cast<WithData>(function_)(params, n, points, mapped, jacobian, data_);
+    else
+      reinterpret_cast<Plain>(function_)(params, n, points, mapped, jacobian);
+  }
+
+  nb::object owner_;
+  int parameters_;
+  bool with_data_;
+  void* function_ = nullptr;
+  void* data_ = nullptr;
+};
+
+using Doubles = nb::ndarray<const double, nb::c_contig, nb::device::cpu>;
+using Mapped = nb::ndarray<nb::numpy, double, nb::c_contig>;
+using Planes = nb::ndarray<nb::numpy, float, nb::ndim<3>, nb::c_contig>;
+
+void bound_map(const PointWarp& warp, const Doubles& params, const Doubles& points,
+               const Mapped& mapped, const std::optional<Planes>& jacobian) {
+  const auto count = static_cast<std::int64_t>(points.size() / 2);
+  const nb::gil_scoped_release release;
+  warp.map(params.data(), count, points.data(), mapped.data(),
+           jacobian ? jacobian->data() : nullptr, count);
+}
+
+}  // namespace
+
+void bind_point_warps(nb::module_& m) {
+  nb::class_<PointWarp>(m, "PointWarp", "A warp that is a function.")
+      .def("map", &bound_map, "params"_a, "points"_a, "mapped"_a.noconvert(),
+           "jacobian"_a.noconvert().none(), "Map points (n, 2) and differentiate, (P, 2, n).");
+  nb::class_<PythonWarp, PointWarp>(m, "PythonWarp", "One written in Python.")
+      .def(nb::init<nb::callable, int>(), "evaluate"_a, "parameters"_a);
+  nb::class_<CompiledWarp, PointWarp>(m, "CompiledWarp", "One in machine code, in a capsule.")
+      .def(nb::init<nb::handle, int, bool>(), "capsule"_a, "parameters"_a, "with_data"_a);
+}
+
+}  // namespace photalign

@@ -1,0 +1,196 @@
+// Warps that are functions of the user's: their parameters are added to.
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "photalign/level_warp.hpp"
+
+namespace photalign {
+namespace {
+
+// Points per side that tell how parameters move the image. The corners are among them.
+constexpr int probes = 9;
+
+// Unknowns in which a warp's parameters are independent and of one size: a unit of any moves the
+// pixels by one, root mean square, and no two move them alike. Damping, and the test for texture,
+// then mean the same for all ways to write a warp.
+class Units {
+ public:
+  // From the motions of points, [parameter][axis][count].
+  Units(const std::vector<float>& jacobian, std::size_t parameters, std::size_t count)
+      : size_(parameters), to_params_(parameters) {
+    Matrix metric(parameters);
+    for (std::size_t i = 0; i < 2 * count; ++i) {
+      const auto at = [&](std::size_t k) {
+        return static_cast<double>(jacobian[k * 2 * count + i]);
+      };
+      double sum = 0;
+      for (std::size_t k = 0; k < parameters; ++k) sum += at(k);
+      if (!std::isfinite(sum)) continue;
+      for (std::size_t k = 0; k < parameters; ++k)
+        for (std::size_t l = 0; l < parameters; ++l)
+          metric(k, l) += at(k) * at(l) / static_cast<double>(count);
+    }
+    const Cholesky factor(metric, 0);
+    determined_ = factor.ok();
+    if (!determined_) return;
+    // Columns of the transposed factor's inverse.
+    for (std::size_t k = 0; k < parameters; ++k) {
+      std::vector<double> unit(parameters);
+      unit[k] = 1;
+      factor.solve_transposed(unit.data());
+      for (std::size_t i = 0; i < parameters; ++i) to_params_(i, k) = unit[i];
+    }
+  }
+
+  bool determined() const { return determined_; }
+
+  // The change of parameter i with unknown k.
+  double operator()(std::size_t i, std::size_t k) const { return to_params_(i, k); }
+
+  // Derivatives by the unknowns, from those by the parameters.
+  std::vector<double> pulled(const double* by_params) const {
+    std::vector<double> found(size_);
+    for (std::size_t k = 0; k < size_; ++k)
+      for (std::size_t i = 0; i <= k; ++i) found[k] += to_params_(i, k) * by_params[i];
+    return found;
+  }
+
+ private:
+  std::size_t size_;
+  Matrix to_params_;  // upper triangular
+  bool determined_ = false;
+};
+
+class FunctionWarp final : public LevelWarp {
+ public:
+  FunctionWarp(const PointWarp& warp, const LevelGrid& grid, const State& start)
+      : warp_(warp), grid_(grid), units_(units_at(start)) {}
+
+  std::size_t parameters() const override { return static_cast<std::size_t>(warp_.parameters()); }
+  bool determined() const override { return units_.determined(); }
+
+  // The function maps points at full resolution, whatever the level.
+  void to_level(State&) const override {}
+  void to_full(State&) const override {}
+
+  void step(State& state, const double* step, Composition) const override {
+    for (std::size_t i = 0; i < parameters(); ++i)
+      for (std::size_t k = i; k < parameters(); ++k) state.params[i] += units_(i, k) * step[k];
+  }
+
+  // Of what is not a matrix the corners need not move most: middles of sides and the center, too.
+  double motion(const State& a, const State& b) const override {
+    const std::vector<double> points = grid_of_points(3);
+    const std::vector<double> p = mapped(a, points), q = mapped(b, points);
+    double largest = 0;
+    bool any = false;
+    for (std::size_t i = 0; i < p.size(); i += 2) {
+      const double distance = std::hypot(p[i] - q[i], p[i + 1] - q[i + 1]);
+      if (std::isnan(distance)) continue;  // nothing to see there
+      any = true;
+      largest = std::max(largest, distance);
+    }
+    return any ? largest : std::numeric_limits<double>::quiet_NaN();
+  }
+
+  std::vector<double> change(const State& state, std::size_t k) const override {
+    std::vector<double> corners;
+    for (const Point corner : corners_of(grid_.width, grid_.height)) {
+      const Point point = grid_.full(corner);
+      corners.insert(corners.end(), {point.x, point.y});
+    }
+    const std::vector<float> jacobian = motions(state, corners);
+    std::vector<double> changes(parameters() + 8);
+    for (std::size_t i = 0; i < parameters(); ++i) {
+      changes[i] = units_(i, k);
+      for (std::size_t corner = 0; corner < 4; ++corner)
+        for (std::size_t axis = 0; axis < 2; ++axis)
+          changes[parameters() + 2 * corner + axis] +=
+              units_(i, k) * static_cast<double>(jacobian[(2 * i + axis) * 4 + corner]);
+    }
+    return changes;
+  }
+
+  void add(const Sums&, const double* of_motion, std::size_t at, bool brightness, Matrix& hessian,
+           std::vector<double>& gradient) const override {
+    const std::size_t n = parameters();
+    const auto sum = [&](std::size_t k, std::size_t l) {
+      return of_motion[k <= l ? motion_sum(n, k, l) : motion_sum(n, l, k)];
+    };
+    // A column of sums by the parameters, as derivatives by the unknowns.
+    const auto column = [&](std::size_t l) {
+      std::vector<double> by_params(n);
+      for (std::size_t k = 0; k < n; ++k) by_params[k] = sum(k, l);
+      return units_.pulled(by_params.data());
+    };
+    Matrix half(n);
+    for (std::size_t l = 0; l < n; ++l) {
+      const std::vector<double> by_unknowns = column(l);
+      for (std::size_t k = 0; k < n; ++k) half(k, l) = by_unknowns[k];
+    }
+    for (std::size_t k = 0; k < n; ++k) {
+      const std::vector<double> row = units_.pulled(half.data() + k * n);
+      for (std::size_t l = 0; l < n; ++l) hessian(k, l) += row[l];
+    }
+    const std::vector<double> by_residual = column(n);
+    for (std::size_t k = 0; k < n; ++k) gradient[k] += by_residual[k];
+    if (!brightness) return;
+    for (std::size_t other = 0; other < 2; ++other) {
+      const std::vector<double> by_brightness = column(n + 1 + other);
+      for (std::size_t k = 0; k < n; ++k) {
+        hessian(k, at + other) += by_brightness[k];
+        hessian(at + other, k) += by_brightness[k];
+      }
+    }
+  }
+
+ private:
+  // Points from corner to corner, at full resolution.
+  std::vector<double> grid_of_points(int per_side) const {
+    std::vector<double> points;
+    const auto place = [per_side](std::int64_t size, int i) {
+      return (static_cast<double>(size) - 1) * i / (per_side - 1);
+    };
+    for (int j = 0; j < per_side; ++j)
+      for (int i = 0; i < per_side; ++i) {
+        const Point point = grid_.full({place(grid_.width, i), place(grid_.height, j)});
+        points.insert(points.end(), {point.x, point.y});
+      }
+    return points;
+  }
+
+  std::vector<double> mapped(const State& state, const std::vector<double>& points) const {
+    std::vector<double> found(points.size());
+    warp_.map(state.params.data(), static_cast<std::int64_t>(points.size() / 2), points.data(),
+              found.data(), nullptr, 0);
+    return found;
+  }
+
+  // [parameter][axis][point]
+  std::vector<float> motions(const State& state, const std::vector<double>& points) const {
+    const std::size_t count = points.size() / 2;
+    std::vector<double> positions(points.size());
+    std::vector<float> jacobian(2 * parameters() * count);
+    warp_.map(state.params.data(), static_cast<std::int64_t>(count), points.data(),
+              positions.data(), jacobian.data(), static_cast<std::int64_t>(count));
+    return jacobian;
+  }
+
+  Units units_at(const State& start) const {
+    return Units(motions(start, grid_of_points(probes)), parameters(), probes * probes);
+  }
+
+  const PointWarp& warp_;
+  LevelGrid grid_;
+  Units units_;
+};
+
+}  // namespace
+
+std::unique_ptr<LevelWarp> function_warp(const PointWarp& warp, const LevelGrid& grid,
+                                         const State& start) {
+  return std::make_unique<FunctionWarp>(warp, grid, start);
+}
+
+}  // namespace photalign
