@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <type_traits>
 #include <vector>
 
 #include "photalign/variants.hpp"
@@ -81,6 +82,89 @@ void push_forward_as(const SamplerView& sampler, const PointsView& points, const
                     });
 }
 
+// The numbers of a tangent at some points, one after the other: in place where they are so already.
+template <class S>
+const S* tangent_run(const SparseTangent& tangent, std::int64_t first, std::int64_t count,
+                     S* room) {
+  const auto read = [&]<class T>(const T* data) -> const S* {
+    const T* from = data + first * tangent.stride;
+    if constexpr (std::is_same_v<T, S>) {
+      if (tangent.stride == 1) return from;
+    }
+    if (tangent.stride == 1) {
+      for (std::int64_t k = 0; k < count; ++k) room[k] = static_cast<S>(from[k]);
+    } else {
+      for (std::int64_t k = 0; k < count; ++k) room[k] = static_cast<S>(from[k * tangent.stride]);
+    }
+    return room;
+  };
+  if (!tangent.data) {
+    std::fill_n(room, count, static_cast<S>(tangent.number));
+    return room;
+  }
+  return tangent.is_double ? read(static_cast<const double*>(tangent.data))
+                           : read(static_cast<const float*>(tangent.data));
+}
+
+// change[point][channel] (+)= slope[point][channel] * tangent[point], for C channels or as many as
+// `channels` says if C is 0.
+template <class S, int C, bool adds>
+void multiply_by_point(const S* slope, const S* tangent, std::int64_t count, std::int64_t channels,
+                       S* change) {
+  const std::int64_t width = C ? C : channels;
+  for (std::int64_t k = 0; k < count; ++k) {
+    for (std::int64_t c = 0; c < width; ++c) {
+      const S product = slope[k * width + c] * tangent[k];
+      S& to = change[k * width + c];
+      to = adds ? to + product : product;
+    }
+  }
+}
+
+template <class S, bool adds>
+void multiply_by_point(const S* slope, const S* tangent, std::int64_t count, std::int64_t channels,
+                       S* change) {
+  if (channels == 1) return multiply_by_point<S, 1, adds>(slope, tangent, count, 1, change);
+  if (channels == 3) return multiply_by_point<S, 3, adds>(slope, tangent, count, 3, change);
+  multiply_by_point<S, 0, adds>(slope, tangent, count, channels, change);
+}
+
+template <class S, int D>
+void push_sparse_as(const SamplerView& sampler, const PointsView& points,
+                    const SparseTangents& tangents, S* values, S* changes, std::uint8_t* all_valid,
+                    const Execution& execution) {
+  const std::int64_t channels = sampler.image.channels;
+  with_gradients<S>(
+      sampler, points, execution,
+      [&](const S* value, const S* gradients, const std::uint8_t* valid, std::int64_t first,
+          std::int64_t count) {
+        std::copy_n(value, count * channels, values + first * channels);
+        if (all_valid) std::copy_n(valid, count, all_valid + first);
+        const std::int64_t size = count * channels;
+        const auto room =
+            std::make_unique_for_overwrite<S[]>(static_cast<std::size_t>(D * size + count));
+        for (int a = 0; a < D; ++a)  // [axis][point][channel], which vectors can read
+          for (std::int64_t i = 0; i < size; ++i) room[a * size + i] = gradients[i * D + a];
+        std::int64_t written = -1;
+        for (const SparseTangent& tangent : tangents) {
+          const S* numbers = tangent_run(tangent, first, count, room.get() + D * size);
+          const S* slope = room.get() + tangent.axis * size;
+          S* change = changes + (tangent.row * points.count + first) * channels;
+          if (tangent.row == written)
+            multiply_by_point<S, true>(slope, numbers, count, channels, change);
+          else
+            multiply_by_point<S, false>(slope, numbers, count, channels, change);
+          written = tangent.row;
+        }
+        if (std::find(valid, valid + count, 0) == valid + count) return;
+        for (std::int64_t p = 0; p <= written; ++p) {  // whatever the tangents are there
+          S* change = changes + (p * points.count + first) * channels;
+          for (std::int64_t k = 0; k < count; ++k)
+            if (!valid[k]) std::fill_n(change + k * channels, channels, S(0));
+        }
+      });
+}
+
 template <class S, int D>
 void pull_back_as(const SamplerView& sampler, const PointsView& points, const S* cotangents,
                   S* pulled, const Execution& execution) {
@@ -158,6 +242,18 @@ void push_forward(const SamplerView& sampler, const PointsView& points, const vo
     const auto run = [&]<class S>(S) {
       push_forward_as<S, D>(sampler, points, static_cast<const S*>(tangents), n_tangents,
                             static_cast<S*>(values), static_cast<S*>(changes), valid, execution);
+    };
+    sampler.is_double() ? run(0.0) : run(0.0f);
+  });
+}
+
+void push_sparse(const SamplerView& sampler, const PointsView& points,
+                 const SparseTangents& tangents, void* values, void* changes, std::uint8_t* valid,
+                 const Execution& execution) {
+  with_dimension(sampler.image.dimension, [&]<int D>(std::integral_constant<int, D>) {
+    const auto run = [&]<class S>(S) {
+      push_sparse_as<S, D>(sampler, points, tangents, static_cast<S*>(values),
+                           static_cast<S*>(changes), valid, execution);
     };
     sampler.is_double() ? run(0.0) : run(0.0f);
   });
