@@ -37,7 +37,7 @@ class PythonWarp final : public PointWarp {
       : evaluate_(std::move(evaluate)), parameters_(parameters) {}
 
   int parameters() const override { return parameters_; }
-  std::int64_t worthwhile() const override { return 16384; }
+  std::int64_t worthwhile() const override { return 8192; }
 
   void map(const double* params, std::int64_t count, const double* points, double* mapped,
            float* jacobian, std::int64_t plane) const override {
@@ -55,9 +55,31 @@ class PythonWarp final : public PointWarp {
   }
 
  private:
+  friend int visit(PyObject* self, visitproc visit, void* arg);
+  friend int clear(PyObject* self);
+
   nb::callable evaluate_;
   int parameters_;
 };
+
+// A function often knows, through its module, the warp that it became: a cycle that Python has to
+// see.
+int visit(PyObject* self, visitproc visit, void* arg) {
+#if PY_VERSION_HEX >= 0x03090000
+  Py_VISIT(Py_TYPE(self));
+#endif
+  if (nb::inst_ready(self)) Py_VISIT(nb::inst_ptr<PythonWarp>(self)->evaluate_.ptr());
+  return 0;
+}
+
+int clear(PyObject* self) {
+  nb::inst_ptr<PythonWarp>(self)->evaluate_ = nb::callable();
+  return 0;
+}
+
+PyType_Slot python_warp_slots[] = {{Py_tp_traverse, reinterpret_cast<void*>(visit)},
+                                   {Py_tp_clear, reinterpret_cast<void*>(clear)},
+                                   {0, nullptr}};
 
 // A function in machine code: (params, n, points, mapped, jacobian), the last of shape
 // (n, 2, parameters), and the user's data if it was made with some.
@@ -131,7 +153,8 @@ void bind_point_warps(nb::module_& m) {
   nb::class_<PointWarp>(m, "PointWarp", "A warp that is a function.")
       .def("map", &bound_map, "params"_a, "points"_a, "mapped"_a.noconvert(),
            "jacobian"_a.noconvert().none(), "Map points (n, 2) and differentiate, (P, 2, n).");
-  nb::class_<PythonWarp, PointWarp>(m, "PythonWarp", "One written in Python.")
+  nb::class_<PythonWarp, PointWarp>(m, "PythonWarp", nb::type_slots(python_warp_slots),
+                                    "One written in Python.")
       .def(nb::init<nb::callable, int>(), "evaluate"_a, "parameters"_a);
   nb::class_<CompiledWarp, PointWarp>(m, "CompiledWarp", "One in machine code, in a capsule.")
       .def(nb::init<nb::handle, int, bool>(), "capsule"_a, "parameters"_a, "with_data"_a);

@@ -216,12 +216,7 @@ class Alignment {
   static void describe_uncertainty(const LevelWarp& warp, const State& state,
                                    const std::vector<double>& of_unknowns, AlignResult& result) {
     const std::size_t n = warp.parameters();
-    // Column k: the change with unknown k of the parameters, then of the corners.
-    std::vector<double> jacobian((n + 8) * n);
-    for (std::size_t k = 0; k < n; ++k) {
-      const std::vector<double> column = warp.change(state, k);
-      for (std::size_t i = 0; i < n + 8; ++i) jacobian[i * n + k] = column[i];
-    }
+    const std::vector<double> jacobian = warp.changes(state);
     const auto covariance = [&](std::size_t i, std::size_t j) {
       double sum = 0;
       for (std::size_t k = 0; k < n; ++k)

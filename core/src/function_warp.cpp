@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <utility>
 
 #include "photalign/level_warp.hpp"
 
@@ -81,8 +82,7 @@ class FunctionWarp final : public LevelWarp {
 
   // Of what is not a matrix the corners need not move most: middles of sides and the center, too.
   double motion(const State& a, const State& b) const override {
-    const std::vector<double> points = grid_of_points(3);
-    const std::vector<double> p = mapped(a, points), q = mapped(b, points);
+    const std::vector<double> p = outline(a), q = outline(b);
     double largest = 0;
     bool any = false;
     for (std::size_t i = 0; i < p.size(); i += 2) {
@@ -94,22 +94,24 @@ class FunctionWarp final : public LevelWarp {
     return any ? largest : std::numeric_limits<double>::quiet_NaN();
   }
 
-  std::vector<double> change(const State& state, std::size_t k) const override {
+  std::vector<double> changes(const State& state) const override {
     std::vector<double> corners;
     for (const Point corner : corners_of(grid_.width, grid_.height)) {
       const Point point = grid_.full(corner);
       corners.insert(corners.end(), {point.x, point.y});
     }
-    const std::vector<float> jacobian = motions(state, corners);
-    std::vector<double> changes(parameters() + 8);
-    for (std::size_t i = 0; i < parameters(); ++i) {
-      changes[i] = units_(i, k);
-      for (std::size_t corner = 0; corner < 4; ++corner)
-        for (std::size_t axis = 0; axis < 2; ++axis)
-          changes[parameters() + 2 * corner + axis] +=
-              units_(i, k) * static_cast<double>(jacobian[(2 * i + axis) * 4 + corner]);
-    }
-    return changes;
+    const std::vector<float> moved = motions(state, corners);
+    const std::size_t n = parameters();
+    std::vector<double> jacobian((n + 8) * n);
+    for (std::size_t k = 0; k < n; ++k)
+      for (std::size_t i = 0; i < n; ++i) {
+        jacobian[i * n + k] = units_(i, k);
+        for (std::size_t corner = 0; corner < 4; ++corner)
+          for (std::size_t axis = 0; axis < 2; ++axis)
+            jacobian[(n + 2 * corner + axis) * n + k] +=
+                units_(i, k) * static_cast<double>(moved[(2 * i + axis) * 4 + corner]);
+      }
+    return jacobian;
   }
 
   void add(const Sums&, const double* of_motion, std::size_t at, bool brightness, Matrix& hessian,
@@ -160,11 +162,19 @@ class FunctionWarp final : public LevelWarp {
     return points;
   }
 
-  std::vector<double> mapped(const State& state, const std::vector<double>& points) const {
-    std::vector<double> found(points.size());
+  // Where corners, middles of sides and the center go. A step goes from one of the states of the
+  // step before, so that half of these were seen already.
+  const std::vector<double>& outline(const State& state) const {
+    for (const Outline& known : outlines_)
+      if (known.params == state.params) return known.points;
+    std::swap(outlines_[0], outlines_[1]);
+    Outline& fresh = outlines_[0];
+    fresh.params = state.params;
+    const std::vector<double> points = grid_of_points(3);
+    fresh.points.resize(points.size());
     warp_.map(state.params.data(), static_cast<std::int64_t>(points.size() / 2), points.data(),
-              found.data(), nullptr, 0);
-    return found;
+              fresh.points.data(), nullptr, 0);
+    return fresh.points;
   }
 
   // [parameter][axis][point]
@@ -181,9 +191,14 @@ class FunctionWarp final : public LevelWarp {
     return Units(motions(start, grid_of_points(probes)), parameters(), probes * probes);
   }
 
+  struct Outline {
+    std::vector<double> params, points;
+  };
+
   const PointWarp& warp_;
   LevelGrid grid_;
   Units units_;
+  mutable Outline outlines_[2];
 };
 
 }  // namespace

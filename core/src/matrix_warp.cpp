@@ -61,16 +61,21 @@ class MatrixWarp final : public LevelWarp {
     return largest * grid_.scale;
   }
 
-  std::vector<double> change(const State& state, std::size_t k) const override {
-    const Matrix3 d = state.warp * from_normalized_ * model_.generator(static_cast<int>(k)) *
-                      inverse(from_normalized_);
-    std::vector<double> changes(parameters());
-    parameter_change(kind_, state.warp, d, changes.data());
-    for (const Point corner : corners_of(grid_.width, grid_.height)) {
-      const Point moved = point_change(state.warp, d, corner);
-      changes.insert(changes.end(), {moved.x, moved.y});
+  std::vector<double> changes(const State& state) const override {
+    const std::size_t n = parameters();
+    std::vector<double> jacobian((n + 8) * n);
+    for (std::size_t k = 0; k < n; ++k) {
+      const Matrix3 d = state.warp * from_normalized_ * model_.generator(static_cast<int>(k)) *
+                        inverse(from_normalized_);
+      std::vector<double> column(n);
+      parameter_change(kind_, state.warp, d, column.data());
+      for (const Point corner : corners_of(grid_.width, grid_.height)) {
+        const Point moved = point_change(state.warp, d, corner);
+        column.insert(column.end(), {moved.x, moved.y});
+      }
+      for (std::size_t i = 0; i < n + 8; ++i) jacobian[i * n + k] = column[i];
     }
-    return changes;
+    return jacobian;
   }
 
   void add(const Sums& sums, const double*, std::size_t at, bool brightness, Matrix& hessian,

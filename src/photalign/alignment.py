@@ -139,7 +139,7 @@ def align(
         _as_weight(moving_mask, views[1], "moving"),
     )
     start = _as_start(warp, init)
-    if isinstance(start, FunctionWarp):
+    if isinstance(start, FunctionWarp) and not start.is_checked:
         start.check(views[0].shape)
     robustness = as_loss(loss)
     model = as_brightness(brightness)

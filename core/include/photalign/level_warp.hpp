@@ -29,8 +29,8 @@ class LevelWarp {
   // 0. States are those of this level, or of level 0 if there is none above.
   virtual double motion(const State& a, const State& b) const = 0;
   // How the user's parameters, and then x and y of the mapped corners of the reference, change with
-  // unknown `k`, at full resolution.
-  virtual std::vector<double> change(const State& state, std::size_t k) const = 0;
+  // the unknowns, at full resolution: row major, a row for each of them.
+  virtual std::vector<double> changes(const State& state) const = 0;
   // Adds a channel's sums to J'WJ and J'Wr; gain and bias of the channel are at `at`, if there are
   // any.
   virtual void add(const Sums& sums, const double* of_motion, std::size_t at, bool brightness,

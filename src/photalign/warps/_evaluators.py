@@ -156,25 +156,38 @@ class _ByJet:
         if jacobian is None:
             _write_points(self.function(params, points), mapped)
             return
-        from photalign.autodiff.jet import Jet
+        from photalign.autodiff import Jet
+        from photalign.autodiff._motions import motion_of
 
         result = self.function(Jet.seed(params), points)
         if not isinstance(result, Jet):  # it does not depend on the parameters
             _write_points(result, mapped)
             jacobian[...] = 0
             return
-        _write_points(result.value, mapped)
-        result.write_partials(np.moveaxis(jacobian, 2, 1))
+        _expect_shape(result.shape, mapped)
+        motion = motion_of(result, 2)
+        for axis in (0, 1):
+            mapped[:, axis] = motion.coordinates[axis]
+            for k, plane in enumerate(jacobian):
+                plane[axis] = motion.partials[axis].get(k, 0.0)
 
 
 def _write_points(result: Any, mapped: _Doubles) -> None:
     points = np.asarray(result)
-    if points.shape != mapped.shape or points.dtype.kind not in "iuf":
-        raise ValueError(
-            f"function: expected points of shape {mapped.shape} from function(p, xy), "
-            f"got {points.dtype} of shape {points.shape}"
+    _expect_shape(points.shape, mapped)
+    if points.dtype.kind not in "iuf":
+        raise TypeError(
+            f"function: expected real numbers from function(p, xy), got {points.dtype}"
         )
     mapped[...] = points
+
+
+def _expect_shape(shape: tuple[int, ...], mapped: _Doubles) -> None:
+    if shape != mapped.shape:
+        raise ValueError(
+            f"function: expected points of shape {mapped.shape} from function(p, xy), "
+            f"got shape {shape}"
+        )
 
 
 def _write_jacobian(result: Any, jacobian: _Planes) -> None:

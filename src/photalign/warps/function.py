@@ -40,6 +40,7 @@ class FunctionWarp(Warp):
     """
 
     __slots__ = (
+        "_checked",
         "_given",
         "_params",
         "compiled",
@@ -77,6 +78,7 @@ class FunctionWarp(Warp):
         self.param_names = self._given["param_names"]
         self.name = self._given["name"]
         self.compiled = evaluator(function, p0.size, jacobian, backend)
+        self._checked: list[bool] = []  # shared by the same warp with other parameters
         self._params = p0
         self._params.setflags(write=False)
         self(_FIRST)  # a function that returns anything but points says so now
@@ -139,7 +141,7 @@ class FunctionWarp(Warp):
     def check(self, shape: Sequence[int]) -> None:
         """Compare the derivatives with differences, at points all over an image.
 
-        `photalign.align` does so.
+        `photalign.align` does so when it is first given the warp.
 
         Parameters
         ----------
@@ -152,6 +154,12 @@ class FunctionWarp(Warp):
             If they do not agree.
         """
         check_derivatives(self, shape)
+        self._checked.append(True)
+
+    @property
+    def is_checked(self) -> bool:
+        """Whether its derivatives were found to be right."""
+        return bool(self._checked)
 
     def to_dict(self) -> dict[str, Any]:
         """Return ``{"warp": name, "params": numbers}``; the function is not in it."""
