@@ -139,8 +139,7 @@ def align(
         _as_weight(moving_mask, views[1], "moving"),
     )
     start = _as_start(warp, init)
-    if isinstance(start, FunctionWarp) and not start.is_checked:
-        start.check(views[0].shape)
+    numbers, kind, function = _model(start, views[0].shape)
     robustness = as_loss(loss)
     model = as_brightness(brightness)
     sampling, last_sampling = _chosen_kernels(kernel)
@@ -168,7 +167,9 @@ def align(
         *views,
         *masks,
         *coefficients,
-        *_model(start),
+        numbers,
+        kind,
+        function,
         sampling.code,
         last_sampling.code,
         METHODS.index(fine),
@@ -231,6 +232,21 @@ def _as_start(
         # The classes speak of their own argument.
         reason = str(error).partition(": ")[2]
         raise type(error)(f"init: {reason}") from None
+
+
+def _model(
+    start: MatrixWarp | FunctionWarp, shape: tuple[int, ...]
+) -> tuple[Array, int, _core.PointWarp | None]:
+    """Return the start as numbers, and which warp it is: one of `WARPS`, or that."""
+    if isinstance(start, FunctionWarp):
+        if not start.is_checked:
+            start.check(shape)
+        return start.params, 0, start.compiled
+    return (
+        np.ascontiguousarray(start.matrix),
+        list(WARPS.values()).index(type(start)),
+        None,
+    )
 
 
 def _as_function_start(
@@ -331,10 +347,3 @@ def _outcome(
     except ValueError:
         return start, Status.NONFINITE
     return estimate, STATUS_OF_CORE[found["status"]]
-
-
-def _model(start: MatrixWarp | FunctionWarp) -> tuple[Array, int, Any]:
-    """Return the start as numbers, and which warp it is: one of `WARPS`, or that."""
-    if isinstance(start, FunctionWarp):
-        return start.params, 0, start.compiled
-    return np.ascontiguousarray(start.matrix), list(WARPS.values()).index(type(start)), None

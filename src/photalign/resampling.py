@@ -7,6 +7,7 @@ from typing import Any, Literal, overload
 
 import numpy as np
 
+from photalign import _core
 from photalign._checks import (
     as_lattice,
     as_number,
@@ -17,7 +18,8 @@ from photalign._checks import (
 from photalign._interpolation import Interpolation, dtype_code, real_dtype
 from photalign._types import Array, ArrayLike, BoolArray
 from photalign.kernels import KERNELS
-from photalign.warps import Warp
+from photalign.warps import MatrixWarp, Warp
+from photalign.warps._pixels import mapped_pixels
 from photalign.warps.names import as_mapping
 
 __all__ = ["resample"]
@@ -107,21 +109,54 @@ def resample(
     given = np.asarray(image)
     pixels = as_lattice(given, 2)
     dtype = given.dtype
-    matrix = np.ascontiguousarray(as_mapping(warp).matrix)
+    mapping = as_mapping(warp)
     rows, columns = rows_and_columns(pixels.shape if shape is None else shape)
     workers = thread_count(threads)
     interpolation = Interpolation(
         kernel=KERNELS[choice(kernel, KERNELS, "kernel")], fill=_fill(fill, dtype)
     )
     view = interpolation.sampler(pixels, workers)
+    mask = np.empty((rows, columns), np.uint8) if return_mask else None
+    if isinstance(mapping, MatrixWarp):
+        resampled = _by_matrix(view, mapping, pixels, (rows, columns), mask, workers)
+    else:
+        resampled = _by_function(view, mapping, pixels, (rows, columns), mask, workers)
+    result = _as_dtype(resampled.reshape(rows, columns, *given.shape[2:]), dtype)
+    return result if mask is None else (result, mask.view(np.bool_))
+
+
+def _by_matrix(
+    view: _core.Sampler,
+    warp: MatrixWarp,
+    pixels: Array,
+    shape: tuple[int, int],
+    mask: Array | None,
+    workers: int,
+) -> Array:
     # The core writes all types but float16, in the machine's byte order.
     stored = pixels.dtype.newbyteorder("=")
     written = real_dtype(stored) if stored == np.float16 else stored
-    resampled = np.empty((rows, columns, pixels.shape[2]), written)
-    mask = np.empty((rows, columns), np.uint8) if return_mask else None
+    resampled = np.empty((*shape, pixels.shape[2]), written)
+    matrix = np.ascontiguousarray(warp.matrix)
     view.resample(matrix, resampled, dtype_code(written), mask, workers)
-    result = _as_dtype(resampled.reshape(rows, columns, *given.shape[2:]), dtype)
-    return result if mask is None else (result, mask.view(np.bool_))
+    return resampled
+
+
+def _by_function(
+    view: _core.Sampler,
+    warp: Warp,
+    pixels: Array,
+    shape: tuple[int, int],
+    mask: Array | None,
+    workers: int,
+) -> Array:
+    """Sample in floating point, since only the warp knows where; `_as_dtype` rounds."""
+    resampled = np.empty((*shape, pixels.shape[2]), real_dtype(pixels.dtype))
+    last = (pixels.shape[1] - 1.0, pixels.shape[0] - 1.0)
+    for rows, points in mapped_pixels(warp, shape, (0.0, 0.0), last):
+        some = None if mask is None else mask[rows].reshape(-1)
+        view.sample(points.reshape(-1, 2), resampled[rows], None, None, some, workers)
+    return resampled
 
 
 def _fill(fill: float | None, dtype: np.dtype[Any]) -> float:

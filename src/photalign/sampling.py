@@ -26,7 +26,8 @@ from photalign.autodiff._motions import Motion, motion_of, tangent_of
 from photalign.autodiff.jet import Jet
 from photalign.kernels import KERNELS
 from photalign.resampling import resample as resample
-from photalign.warps import Warp
+from photalign.warps import MatrixWarp, Warp
+from photalign.warps._pixels import mapped_pixels
 from photalign.warps.names import as_mapping
 
 # Fewer points are sampled before a second thread is awake.
@@ -172,9 +173,7 @@ class Sampler:
         self.__post_init__()
 
     @overload
-    def __call__(
-        self, points: Jet, *, return_mask: Literal[False] = False
-    ) -> Jet: ...
+    def __call__(self, points: Jet, *, return_mask: Literal[False] = False) -> Jet: ...
     @overload
     def __call__(
         self, points: Jet, *, return_mask: Literal[True]
@@ -581,14 +580,35 @@ class Sampler:
             raise ValueError(
                 f"ndim: expected 2, which is what warps are for, got {self.ndim}"
             )
-        matrix = np.ascontiguousarray(as_mapping(warp).matrix)
+        mapping = as_mapping(warp)
         rows, columns = rows_and_columns(shape)
         values, gradients = self._outputs((rows, columns), 1, out)
         mask = np.empty((rows, columns), np.uint8)
-        self._view.sample_scene(
-            matrix, rows, columns, values, gradients, mask, thread_count(None)
-        )
+        if isinstance(mapping, MatrixWarp):
+            matrix = np.ascontiguousarray(mapping.matrix)
+            self._view.sample_scene(
+                matrix, rows, columns, values, gradients, mask, thread_count(None)
+            )
+        else:
+            self._sample_through(mapping, values, gradients, mask)
         return values, gradients, mask.view(np.bool_)
+
+    def _sample_through(
+        self, warp: Warp, values: Array, gradients: Array, mask: Array
+    ) -> None:
+        """Sample where a function maps pixels, a few rows at a time."""
+        (x, y), (dx, dy) = self._interpolation.origin, self._interpolation.spacing
+        last = x + dx * (self._shape[1] - 1), y + dy * (self._shape[0] - 1)
+        for rows, points in mapped_pixels(warp, mask.shape, (x, y), last):
+            ordered = points[..., ::-1] if self.indexing == "ij" else points
+            self._view.sample(
+                self._as_rows(ordered.reshape(-1, 2)),
+                values[rows],
+                gradients[rows],
+                None,
+                mask[rows].reshape(-1),
+                thread_count(None),
+            )
 
     def _expect_derivatives(self, what: str) -> None:
         kernel = self._interpolation.kernel

@@ -29,7 +29,8 @@ from photalign.report.summary import (
     sentence,
     settings,
 )
-from photalign.report.tables import corner_rows, parameter_rows
+from photalign.report.tables import corner_rows, of_one_model, parameter_rows
+from photalign.warps import MatrixWarp
 
 if TYPE_CHECKING:
     from photalign.report.comparison import Comparison
@@ -88,10 +89,21 @@ def _words(result: Alignment, truth: Warp | None) -> dict[str, Any]:
         "parameters": parameter_rows(result, truth),
         "corners": corner_rows(result, truth),
         "has_truth": truth is not None,
-        "has_parameter_truth": type(truth) is type(result.warp),
-        "matrix": json.dumps(result.warp.matrix.tolist()).replace("],", "],\n"),
+        "has_parameter_truth": truth is not None and of_one_model(truth, result.warp),
+        **_exact(result.warp),
         "spacing": significant(grid_spacing(result.reference.shape)),
         "channels": 1 if result.reference.ndim == 2 else result.reference.shape[2],
+    }
+
+
+def _exact(warp: Warp) -> dict[str, str]:
+    """Return what to copy from the page: the matrix, or the parameters of a function."""
+    if isinstance(warp, MatrixWarp):
+        rows = json.dumps(warp.matrix.tolist()).replace("],", "],\n")
+        return {"exact": rows, "exact_name": "matrix from reference to moving image"}
+    return {
+        "exact": json.dumps(warp.params.tolist()),
+        "exact_name": f"parameters of {warp.name}",
     }
 
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from photalign.report.numbers import UNKNOWN, duration, fixed, percent, significant
 from photalign.report.tables import corner_errors
+from photalign.warps import MatrixWarp
 
 if TYPE_CHECKING:
     from photalign.brightness import Brightness
@@ -138,6 +139,8 @@ def _scale(scale: float) -> str:
 
 
 def _start(initial: Warp) -> str:
+    if not isinstance(initial, MatrixWarp):
+        return ", ".join(significant(float(p), 6) for p in initial.params)
     if np.array_equal(initial.matrix, np.eye(3)):
         return "identity"
     rows = ("  ".join(significant(v, 6) for v in row) for row in initial.matrix)

@@ -17,6 +17,8 @@ from photalign.report.numbers import (
     ten_to,
 )
 
+from photalign.warps import MatrixWarp
+
 if TYPE_CHECKING:
     from photalign.results import Alignment
     from photalign.warps import Warp
@@ -72,7 +74,7 @@ def parameter_rows(result: Alignment, truth: Warp | None) -> list[ParameterRow]:
     ----------
     result : Alignment
     truth : Warp or None
-        Its parameters are shown if it is of the same type as the warp found.
+        Its parameters are shown if they are those of the warp found.
 
     Returns
     -------
@@ -81,10 +83,11 @@ def parameter_rows(result: Alignment, truth: Warp | None) -> list[ParameterRow]:
     warp = result.warp
     stds = np.sqrt(np.diag(result.covariance))
     true: list[float | None] = [None] * warp.n_params
-    if truth is not None and type(truth) is type(warp):
+    if truth is not None and of_one_model(truth, warp):
         true = truth.params.tolist()
+    known = _MEANINGS if isinstance(warp, MatrixWarp) else {}
     return [
-        _parameter_row(name, float(value), float(std), t)
+        _parameter_row(name, float(value), float(std), t, *known.get(name, ("", "")))
         for name, value, std, t in zip(
             warp.param_names, warp.params, stds, true, strict=True
         )
@@ -140,10 +143,14 @@ def _position(value: float, std: float) -> Measured:
     return Measured(value=fixed(value, 3), std=UNKNOWN)
 
 
+def of_one_model(warp: Warp, other: Warp) -> bool:
+    """Tell whether two warps have the same parameters."""
+    return type(warp) is type(other) and warp.param_names == other.param_names
+
+
 def _parameter_row(
-    name: str, value: float, std: float, truth: float | None
+    name: str, value: float, std: float, truth: float | None, meaning: str, unit: str
 ) -> ParameterRow:
-    meaning, unit = _MEANINGS.get(name, ("", ""))
     shown = measured(value, std)
     scale = f"{ten_to(shown.power)} " if shown.power else ""
     row = ParameterRow(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from photalign.warps import WARPS, Affine, Homography, Warp
+from photalign.warps import WARPS, Affine, Homography, MatrixWarp
 
 
 def random_warp(
@@ -13,7 +13,7 @@ def random_warp(
     shape: tuple[int, int],
     corner_sigma: float,
     seed: int | np.random.Generator = 0,
-) -> Warp:
+) -> MatrixWarp:
     """Draw a warp that moves the corners of an image at random.
 
     Canonical points are displaced by Gaussian noise, and the warp takes them there: the
@@ -34,7 +34,7 @@ def random_warp(
 
     Returns
     -------
-    Warp
+    MatrixWarp
         Of the class that ``kind`` names.
 
     Raises
@@ -88,7 +88,7 @@ def _homography_through(
 
 def _closest(
     kind: str, source: NDArray[np.float64], target: NDArray[np.float64]
-) -> Warp:
+) -> MatrixWarp:
     """Fit a translation, Euclidean or similarity warp to the motion of points.
 
     As complex numbers, points move by ``z -> factor * z + shift``; the least-squares

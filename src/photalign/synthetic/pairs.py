@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 from photalign.sampling import Sampler
 from photalign.synthetic.bounds import Bound, corner_error, cramer_rao
 from photalign.synthetic.views import pixel_grid, scene_sampler, view
-from photalign.warps import Affine, Warp
+from photalign.warps import Affine, MatrixWarp, Warp
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,7 +25,7 @@ class Pair:
     ----------
     reference, moving : ndarray, shape (H, W) or (H, W, C)
         The two images as a camera would store them.
-    truth : Warp
+    truth : MatrixWarp
         Maps reference points to moving points.
     gain, bias : float
         What ``align(..., brightness="gain_bias")`` estimates; bias in grey levels.
@@ -39,7 +39,7 @@ class Pair:
 
     reference: NDArray[Any] = field(repr=False)
     moving: NDArray[Any] = field(repr=False)
-    truth: Warp
+    truth: MatrixWarp
     gain: float
     bias: float
     noise: float
@@ -106,7 +106,7 @@ class Pair:
 
 def pair(
     photograph: ArrayLike | Sampler,
-    truth: Warp,
+    truth: MatrixWarp,
     shape: tuple[int, int],
     *,
     center: tuple[float, float],
@@ -124,7 +124,7 @@ def pair(
     ----------
     photograph : array_like, shape (H, W) or (H, W, C), or Sampler
         The scene, as gray or colour images are given to `view`.
-    truth : Warp
+    truth : MatrixWarp
         Maps reference points to moving points.
     shape : (int, int)
         Rows and columns of both views.
@@ -196,7 +196,7 @@ def pair(
 
 def _render(
     photograph: ArrayLike | Sampler,
-    truth: Warp,
+    truth: MatrixWarp,
     shape: tuple[int, int],
     center: tuple[float, float],
     scale: float,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, Self, cast
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -173,4 +173,4 @@ class Warp(ABC):
                 f"data: expected the warp {cls.name!r}, got {found.name!r}; "
                 "Warp.from_dict(data) takes it"
             )
-        return cast("Self", found(data["matrix"]))
+        return found(data["matrix"])

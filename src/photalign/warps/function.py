@@ -65,7 +65,8 @@ class FunctionWarp(Warp):
         p0 = read_numbers("p0", params).astype(np.float64)
         if p0.ndim != 1 or p0.size == 0:
             raise ValueError(
-                f"p0: expected shape (P,), one number for each parameter, got {p0.shape}"
+                "p0: expected shape (P,), one number for each parameter, got shape "
+                f"{p0.shape}"
             )
         self._given: dict[str, Any] = {
             "jacobian": jacobian,

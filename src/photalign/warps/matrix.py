@@ -156,8 +156,8 @@ class MatrixWarp(Warp):
         """Compose: ``(a @ b)(x) == a(b(x))``, in the more general of the two types."""
         if not isinstance(other, MatrixWarp):
             raise TypeError(
-                f"warp @ other: expected a warp with a matrix, got {type(other).__name__}; "
-                "map points with warp(points)"
+                "warp @ other: expected a warp with a matrix, got "
+                f"{type(other).__name__}; map points with warp(points)"
             )
         # The models are nested, so the one with more parameters holds the other.
         general = max(type(self), type(other), key=lambda cls: cls.n_params)

@@ -80,6 +80,8 @@ def as_warp(
         return warp_class(value).identity()
     if isinstance(value, type) and issubclass(value, MatrixWarp):
         return value.identity()
+    if isinstance(value, type):
+        raise TypeError(f"warp: expected a class of `WARPS`, got {value.__name__}")
     return default_class(value)
 
 
