@@ -11,7 +11,6 @@
 #include <optional>
 #include <vector>
 
-
 namespace nb = nanobind;
 using namespace nb::literals;
 
@@ -45,9 +44,9 @@ class PythonWarp final : public PointWarp {
     const auto n = static_cast<std::size_t>(count), p = static_cast<std::size_t>(parameters_);
     nb::object planes = nb::none();
     if (jacobian)
-      planes = nb::cast(nb::ndarray<nb::numpy, float>(jacobian, {p, 2, n}, nb::handle(),
-                                                      {2 * plane, plane, 1}),
-                        nb::rv_policy::reference);
+      planes = nb::cast(
+          nb::ndarray<nb::numpy, float>(jacobian, {p, 2, n}, nb::handle(), {2 * plane, plane, 1}),
+          nb::rv_policy::reference);
     evaluate_(copied(params, {p}), copied(points, {n, 2}),
               nb::cast(nb::ndarray<nb::numpy, double>(mapped, {n, 2}, nb::handle()),
                        nb::rv_policy::reference),
@@ -103,17 +102,18 @@ class CompiledWarp final : public PointWarp {
     const std::int64_t at_once = std::max<std::int64_t>(16, 2048 / width);
     thread_local std::vector<double> room;
     room.resize(static_cast<std::size_t>(at_once * width));
-    // The caller's are read-only, and a function of the user's might write.
-    thread_local std::vector<double> given;
+    // Not the caller's: a function of the user's might write.
+    std::vector<double> own(params, params + parameters_);
     for (std::int64_t first = 0; first < count; first += at_once) {
       const std::int64_t n = std::min(at_once, count - first);
-      given.assign(params, params + parameters_);
-      given.insert(given.end(), points + 2 * first, points + 2 * (first + n));
-      call(n, given.data(), given.data() + parameters_, mapped + 2 * first, room.data());
-      for (std::int64_t q = 0; jacobian && q < width; ++q)
-        for (std::int64_t i = 0; i < n; ++i)
-          jacobian[q * plane + first + i] =
-              static_cast<float>(room[static_cast<std::size_t>(i * width + q)]);
+      call(n, own.data(), const_cast<double*>(points) + 2 * first, mapped + 2 * first, room.data());
+      if (!jacobian) continue;
+      for (std::int64_t k = 0; k < parameters_; ++k)
+        for (std::int64_t axis = 0; axis < 2; ++axis) {
+          const double* from = room.data() + axis * parameters_ + k;
+          float* to = jacobian + (2 * k + axis) * plane + first;
+          for (std::int64_t i = 0; i < n; ++i) to[i] = static_cast<float>(from[i * width]);
+        }
     }
   }
 

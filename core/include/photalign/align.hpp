@@ -27,7 +27,7 @@ enum class Status : int {
 struct AlignOptions {
   WarpKind warp = WarpKind::affine;
   const PointWarp* function = nullptr;  // the warp instead, if not null
-  Kernel kernel = Kernel::bspline3;  // of the finest level
+  Kernel kernel = Kernel::bspline3;     // of the finest level
   Kernel last_kernel =
       Kernel::bspline5;  // of the last steps, where the noise is low enough to need it
   Composition composition = Composition::inverse;  // of the two finest levels

@@ -108,8 +108,7 @@ class LevelProblem {
       const auto at = static_cast<std::size_t>(row);
       TilePass mine = for_worker(pass, worker);
       if (mappers_) mine.motion = motion_of_rows.data() + at * per_row;
-      functions.linearize(mine, row, scratch_.of_thread(worker),
-                          of_rows.data() + at * channels);
+      functions.linearize(mine, row, scratch_.of_thread(worker), of_rows.data() + at * channels);
     });
     // Always in the order of the rows: the same bits for any number of threads.
     result.channels.assign(channels, Sums{});

@@ -28,9 +28,9 @@ inline constexpr int max_products = monomials(2 * max_degree);
 
 // One estimate of everything: where the pixels go and how their values change.
 struct Estimate {
-  double warp[9];                // reference point -> moving point, row major, of this level
+  double warp[9];                 // reference point -> moving point, row major, of this level
   PixelMapper* mapper = nullptr;  // what maps points instead, if the warp is no matrix
-  const double* gain = nullptr;  // per channel, of values from which `offset` was subtracted
+  const double* gain = nullptr;   // per channel, of values from which `offset` was subtracted
   const double* bias = nullptr;
 };
 

@@ -12,10 +12,10 @@ namespace photalign {
 struct MappedPixels {
   std::int64_t x = 0, y = 0;
   std::int64_t stride = 0;
-  const double* position[2] = {};   // in the moving image; NaN where there is none
-  const float* frame[2][2] = {};    // of the position by the pixel's coordinates
-  const float* motion = nullptr;    // (parameter, axis): in the frame of the reference
-  std::int64_t plane = 0;           // floats between two of its planes
+  const double* position[2] = {};  // in the moving image; NaN where there is none
+  const float* frame[2][2] = {};   // of the position by the pixel's coordinates
+  const float* motion = nullptr;   // (parameter, axis): in the frame of the reference
+  std::int64_t plane = 0;          // floats between two of its planes
 
   std::int64_t at(std::int64_t column, std::int64_t row) const {
     return (row - y) * stride + (column - x);

@@ -82,8 +82,7 @@ class MotionMoments {
         const Float mx = load(place.motion(k, 0) + i), my = load(place.motion(k, 1) + i);
         const Float tx = p.xx * mx + p.xy * my, ty = p.xy * mx + p.yy * my;
         for (int l = k; l < parameters_; ++l)
-          add(sum_at(k, l),
-              tx * load(place.motion(l, 0) + i) + ty * load(place.motion(l, 1) + i));
+          add(sum_at(k, l), tx * load(place.motion(l, 0) + i) + ty * load(place.motion(l, 1) + i));
         if constexpr (B) {
           add(sum_at(k, parameters_ + 1), p.xm * mx + p.ym * my);
           add(sum_at(k, parameters_ + 2), p.x1 * mx + p.y1 * my);

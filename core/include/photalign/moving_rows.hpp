@@ -85,11 +85,12 @@ class MappedRow {
     float* to[] = {u, v};
     for (int axis = 0; axis < 2; ++axis) {
       const double* from = pixels_.position[axis] + at_;
-      for (int i = 0; i < count; ++i) {
-        const double position = from[i] - origin_[axis];
-        to[axis][i] = position >= outside ? static_cast<float>(position) : outside;
+      for (int i = 0; i < count; i += lanes / 2) {
+        const Double position = load(from + i) - origin_[axis];
+        store_vector(to[axis] + i,
+                     to_float(select(position >= outside, position, Double{} + outside)));
       }
-      std::fill(to[axis] + count, to[axis] + count + lanes, outside);
+      std::fill(to[axis] + count, to[axis] + count + lanes, static_cast<float>(outside));
     }
   }
 
@@ -106,7 +107,7 @@ class MappedRow {
   }
 
  private:
-  static constexpr float outside = -16;
+  static constexpr double outside = -16;
 
   const MappedPixels& pixels_;
   std::int64_t at_;

@@ -43,8 +43,8 @@ inline void find_frames(const MappedStrip& strip) {
     }
 }
 
-// Finds the frames, and turns the motions of a strip in place. Where anything is not finite, nothing
-// moves and there is no position.
+// Finds the frames, and turns the motions of a strip in place. Where anything is not finite,
+// nothing moves and there is no position.
 inline void to_reference_frame(const MappedStrip& strip) {
   find_frames(strip);
   const std::int64_t count = strip.width * strip.height;

@@ -71,8 +71,8 @@ struct RowSink {
   ~RowSink() = default;
 };
 
-// The box of the points of the moving image that a rectangle of the reference goes to; NaN or turned
-// around if there is none.
+// The box of the points of the moving image that a rectangle of the reference goes to; NaN or
+// turned around if there is none.
 struct Box {
   double low[2] = {HUGE_VAL, HUGE_VAL};
   double high[2] = {-HUGE_VAL, -HUGE_VAL};
@@ -94,11 +94,23 @@ struct Box {
   }
 
   Box(const MappedPixels& pixels, const Rect& r) {
-    for (int axis = 0; axis < 2; ++axis)
+    for (int axis = 0; axis < 2; ++axis) {
+      Double least = Double{} + HUGE_VAL, greatest = -least;
       for (std::int64_t j = 0; j < r.height; ++j) {
         const double* row = pixels.position[axis] + pixels.at(r.x, r.y + j);
-        for (std::int64_t i = 0; i < r.width; ++i) include(axis, row[i]);
+        std::int64_t i = 0;
+        for (; i + lanes / 2 <= r.width; i += lanes / 2) {
+          const Double v = load(row + i);
+          least = select(v < least, v, least);
+          greatest = select(v > greatest, v, greatest);
+        }
+        for (; i < r.width; ++i) include(axis, row[i]);
       }
+      for (int i = 0; i < lanes / 2; ++i) {
+        include(axis, least[i]);
+        include(axis, greatest[i]);
+      }
+    }
   }
 
  private:
@@ -297,10 +309,12 @@ void compare(const TilePass& pass, const Estimate& estimate, Gradients gradients
       const auto sample = [&](const auto& row) {
         row.positions(count, work.u, work.v);
         if (need_moving(gradients)) {
-          sample_row<K, true>(moving, work.u, work.v, row.is_monotone, count, work.value, work.gx, work.gy);
+          sample_row<K, true>(moving, work.u, work.v, row.is_monotone, count, work.value, work.gx,
+                              work.gy);
           row.pull_back(count, work.u, work.v, work.gx, work.gy);
         } else {
-          sample_row<K, false>(moving, work.u, work.v, row.is_monotone, count, work.value, nullptr, nullptr);
+          sample_row<K, false>(moving, work.u, work.v, row.is_monotone, count, work.value, nullptr,
+                               nullptr);
         }
         if (soft)
           sample_row<Linear, false>(weight, work.u, work.v, row.is_monotone, count,
