@@ -77,7 +77,7 @@ def test_json_follows_its_schema(folder: Folder) -> None:
     assert set(result) == set(schema["properties"]) == set(schema["required"])
     statuses = schema["properties"]["status"]["enum"]
     assert statuses == [status.name for status in Status]
-    assert schema["$defs"]["warp"]["properties"]["warp"]["enum"] == list(WARPS)
+    assert schema["$defs"]["matrix_warp"]["properties"]["warp"]["enum"] == list(WARPS)
     # The summary makes way for the result.
     assert run.err.startswith("Converged\n")
 

@@ -11,6 +11,8 @@ constexpr double least_damping = 1e-7;
 constexpr double most_damping = 1e6;
 constexpr double least_share = 1e-3;   // of a Gauss-Newton step, after halving
 constexpr double rounding = 1e-7;      // of a sum of float32 terms, relative
+constexpr double noise = 1e-3;         // of the loss, relative: what interpolation makes of it
+constexpr double near = 0.25;          // pixels of the level
 constexpr double scale_change = 0.02;  // relative: below this the loss's scale is settled
 constexpr int scale_rounds = 3;
 constexpr double stalled = 100;  // steps that fail are the noise floor up to this many tolerances
@@ -134,8 +136,9 @@ class Loop {
       bool accepted = false;
       if (std::isfinite(motion)) {
         Evaluation there = problem_.evaluate(candidate, &state_, &here_);
-        accepted = there.overlap() >= options_.min_overlap && there.total.both > 0 &&
-                   there.total.both_rho <= there.total.both_rho_previous * (1 + rounding);
+        accepted =
+            there.overlap() >= options_.min_overlap && there.total.both > 0 &&
+            (fell(there, rounding) || (fell(there, noise) && contracts(candidate, there, motion)));
         if (accepted) {
           state_ = candidate;
           here_ = std::move(there);
@@ -162,6 +165,21 @@ class Loop {
       }
     }
     return Status::step_limit;
+  }
+
+  // Whether the loss over the pixels valid for both did not rise by more than a share.
+  static bool fell(const Evaluation& there, double share) {
+    return there.total.both_rho <= there.total.both_rho_previous * (1 + share);
+  }
+
+  // Whether the step after one of `motion` would be much shorter. Where interpolation averages
+  // noise the loss is least beside the point where the steps vanish, which is the estimate.
+  bool contracts(const State& candidate, const Evaluation& there, double motion) const {
+    if (motion > near * static_cast<double>(std::int64_t{1} << options_.level)) return false;
+    const std::vector<double> next = problem_.equations(there).solve(0);
+    if (next.empty()) return false;
+    const State after = problem_.stepped(candidate, next);
+    return is_finite(after) && problem_.warp().motion(candidate, after) < most_repeated * motion;
   }
 
   // Noise in the gradient makes every step too short by the same share, and each next one repeats

@@ -7,6 +7,25 @@
 
 PHOTALIGN_ISA_BEGIN
 
+// first + i * step for whole numbers i up to some hundred, rounded but once: errors of positions
+// are then independent from pixel to pixel, and not a scale that an alignment would find.
+struct FineLine {
+  // Multiples of 2^-16, of which floats hold sums and products exactly, and what is left.
+  float first, step, first_rest, step_rest;
+
+  FineLine() = default;
+  FineLine(double begin, double by) {
+    const double coarse_begin = std::nearbyint(begin * 0x1p16) * 0x1p-16;
+    const double coarse_by = std::nearbyint(by * 0x1p16) * 0x1p-16;
+    first = static_cast<float>(coarse_begin);
+    step = static_cast<float>(coarse_by);
+    first_rest = static_cast<float>(begin - static_cast<double>(first));
+    step_rest = static_cast<float>(by - static_cast<double>(step));
+  }
+
+  Float operator()(Float i) const { return (first + i * step) + (first_rest + i * step_rest); }
+};
+
 // The warp along one row of pixels, relative to a patch of the moving image.
 //
 // Anchors are float64; what is left inside a tile is small enough for float32 (a few 1e-6 px). With
@@ -15,7 +34,8 @@ struct RowWarp {
   // Positions never turn around, so that those between two others lie between them.
   static constexpr bool is_monotone = true;
 
-  float u0, du, v0, dv, w;
+  FineLine u, v;
+  float w;
   bool projective;
   // The derivative of (u, v) by the column and row of the reference: (a - u w) / (1 + i w) and so
   // on.
@@ -26,10 +46,10 @@ struct RowWarp {
     const double x0 = h[0] - origin[0] * h[6], x1 = h[1] - origin[0] * h[7];
     const double y0 = h[3] - origin[1] * h[6], y1 = h[4] - origin[1] * h[7];
     const double cx = h[2] - origin[0] * h[8], cy = h[5] - origin[1] * h[8];
-    u0 = static_cast<float>((x0 * x + x1 * y + cx) / depth);
-    v0 = static_cast<float>((y0 * x + y1 * y + cy) / depth);
-    du = ux = static_cast<float>(x0 / depth);
-    dv = vx = static_cast<float>(y0 / depth);
+    u = FineLine((x0 * x + x1 * y + cx) / depth, x0 / depth);
+    v = FineLine((y0 * x + y1 * y + cy) / depth, y0 / depth);
+    ux = static_cast<float>(x0 / depth);
+    vx = static_cast<float>(y0 / depth);
     uy = static_cast<float>(x1 / depth);
     vy = static_cast<float>(y1 / depth);
     w = static_cast<float>(h[6] / depth);
@@ -37,30 +57,30 @@ struct RowWarp {
     projective = h[6] != 0 || h[7] != 0;
   }
 
-  void positions(int count, float* u, float* v) const {
+  void positions(int count, float* to_u, float* to_v) const {
     Float i = iota();
     for (int k = 0; k < count; k += lanes, i += static_cast<float>(lanes)) {
-      Float x = u0 + i * du;
-      Float y = v0 + i * dv;
+      Float x = u(i);
+      Float y = v(i);
       if (projective) {
         const Float inverse_depth = 1 / (1 + i * w);
         x *= inverse_depth;
         y *= inverse_depth;
       }
-      store(u + k, x);
-      store(v + k, y);
+      store(to_u + k, x);
+      store(to_v + k, y);
     }
   }
 
   // Turns the gradient by moving coordinates into the gradient by reference coordinates, in place.
-  void pull_back(int count, const float* u, const float* v, float* gx, float* gy) const {
+  void pull_back(int count, const float* at_u, const float* at_v, float* gx, float* gy) const {
     Float i = iota();
     for (int k = 0; k < count; k += lanes, i += static_cast<float>(lanes)) {
       const Float mx = load(gx + k);
       const Float my = load(gy + k);
       if (projective) {
-        const Float x = load(u + k);
-        const Float y = load(v + k);
+        const Float x = load(at_u + k);
+        const Float y = load(at_v + k);
         const Float inverse_depth = 1 / (1 + i * w);
         store(gx + k, ((ux - x * w) * mx + (vx - y * w) * my) * inverse_depth);
         store(gy + k, ((uy - x * wy) * mx + (vy - y * wy) * my) * inverse_depth);
