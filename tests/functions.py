@@ -48,7 +48,7 @@ BUILT_IN = {
 
 
 def waving(p: Any, xy: Floats) -> Any:
-    """Shift the rows to and fro by some pixels: neighbors of a row may change places."""
+    """Shift pixels to and fro, so far that neighbors of a row change places."""
     x, y = xy[..., 0], xy[..., 1]
     u = x + p[0] * np.sin(2 * np.pi * x / 7.0) + 3 * np.sin(2 * np.pi * y / 31.0)
     return np.stack([u, y + p[1] * np.cos(2 * np.pi * x / 11.0)], axis=-1)

@@ -1,4 +1,4 @@
-"""Warps that users write: the same optimizer, the same results, as for built-in ones."""
+"""Warps that users write: the same optimizer and results as for built-in ones."""
 
 from __future__ import annotations
 
@@ -16,7 +16,6 @@ from functions import BUILT_IN, compiled, has_compiler, homography, translation,
 from oracles import pixel_centers
 from outcomes import outcome
 from photalign.losses import LOSSES
-
 from photalign.synthetic import corner_error
 from photalign.warps import WARPS, FunctionWarp, Homography, Translation
 from sampler_cases import INSTRUCTION_SETS, instruction_set
@@ -312,7 +311,7 @@ def test_is_a_value():
         assert twin([[1.0, 2.0]]).tolist() == [[1.0, 2.0]]
     with pytest.raises(ValueError, match="read-only"):
         warp.params[0] = 2
-    with pytest.raises(AttributeError, match="homography.* has no matrix"):
+    with pytest.raises(AttributeError, match=r"homography.* has no matrix"):
         _ = warp.matrix
 
 
@@ -441,4 +440,4 @@ def test_every_instruction_set_finds_the_same(method, rng):
         with instruction_set(name):
             found = pa.align(*images, own("homography"), **options)
         assert_same(found, expected)
-        np.testing.assert_allclose(found.covariance, expected.covariance, rtol=1e-4)
+        np.testing.assert_allclose(found.covariance, expected.covariance, rtol=1e-3)

@@ -22,6 +22,7 @@ NAMES = {
     *("align", "Alignment", "AlignmentError", "Status", "Step"),
     *("Sampler", "resample", "image_gradients"),
     *("Warp", "Translation", "Euclidean", "Similarity", "Affine", "Homography"),
+    *("warp", "Jet", "jacobian"),
     *("Squared", "Huber", "Cauchy", "Tukey", "GemanMcClure"),
     *("Plain", "GainBias", "Normalized"),
     *("GaussNewton", "LevenbergMarquardt", "Pyramid"),
@@ -42,6 +43,9 @@ SIGNATURES = {
     ],
     pa.resample: [
         *("image", "warp", "shape", "*", "kernel", "fill", "return_mask", "threads")
+    ],
+    pa.warp: [
+        *("function", "p0", "*", "jacobian", "backend", "param_names", "name"),
     ],
     pa.image_gradients: ["image", "method", "*", "boundary"],
 }

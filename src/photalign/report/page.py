@@ -97,7 +97,7 @@ def _words(result: Alignment, truth: Warp | None) -> dict[str, Any]:
 
 
 def _exact(warp: Warp) -> dict[str, str]:
-    """Return what to copy from the page: the matrix, or the parameters of a function."""
+    """Return what to copy from the page: a matrix, or a function's parameters."""
     if isinstance(warp, MatrixWarp):
         rows = json.dumps(warp.matrix.tolist()).replace("],", "],\n")
         return {"exact": rows, "exact_name": "matrix from reference to moving image"}

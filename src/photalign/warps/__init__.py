@@ -2,8 +2,8 @@
 
 Each class contains the one before it: translation, euclidean, similarity,
 affine, homography (Hartley and Zisserman, Multiple View Geometry, 2004, 2.4: a
-hierarchy of transformations). One file each; `matrix` is what they share. `function` holds
-those that a user writes, `base` what all warps share.
+hierarchy of transformations). One file each; `matrix` is what they share.
+`function` holds those that a user writes, `base` is what all warps share.
 """
 
 from photalign.warps.affine import Affine
