@@ -147,9 +147,10 @@ class Sampler {
     const std::size_t count = points.shape(0);
     expect(rows.size() == axes.size() && rows.size() == tangents.size());
     SparseTangents sparse(rows.size());
-    std::int64_t row = -1;
+    std::int64_t row = -1;  // each at most once for each axis, in order
     for (std::size_t i = 0; i < sparse.size(); ++i) {
-      expect((rows[i] == row || rows[i] == row + 1) && axes[i] >= 0 &&
+      const int before = rows[i] == row ? axes[i - 1] : -1;
+      expect((rows[i] == row || rows[i] == row + 1) && axes[i] > before &&
              static_cast<std::size_t>(axes[i]) < dimension());
       row = rows[i];
       sparse[i] = tangent(tangents[i], count);
@@ -159,10 +160,15 @@ class Sampler {
     expect(row >= 0 && is_real(values) && values.size() == count * channels() && is_real(changes) &&
            changes.size() == static_cast<std::size_t>(row + 1) * count * channels() &&
            (!valid || valid->size() == count));
-    run_interruptibly(threads, [&](const Execution& e) {
+    const auto push = [&](const Execution& execution) {
       photalign::push_sparse(view_, where, sparse, values.data(), changes.data(),
-                             valid ? valid->data() : nullptr, e);
-    });
+                             valid ? valid->data() : nullptr, execution);
+    };
+    if (threads == 1 && where.count <= few_points) {
+      const nb::gil_scoped_release release;
+      return push(Execution{});
+    }
+    run_interruptibly(threads, push);
   }
 
   void pull_back(const Points& points, const Input& cotangents, const Output& pulled,

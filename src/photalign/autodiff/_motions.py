@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -15,8 +16,10 @@ from photalign.autodiff._partials import Number, full
 from photalign.autodiff._stack import Stack
 from photalign.autodiff.jet import Jet, make
 
+_TYPES = (np.dtype("f8"), np.dtype("f4"))
 
-@dataclass(frozen=True, kw_only=True)
+
+@dataclass(kw_only=True)
 class Motion:
     """Points and the derivatives of their coordinates."""
 
@@ -36,19 +39,20 @@ class Motion:
         """The shape of the points without that of one of them."""
         return self.coordinates[0].shape
 
-    @property
+    @cached_property
     def keys(self) -> list[Any]:
         """The parameters that some coordinate depends on."""
-        found: dict[Any, None] = {}
+        if len(self.partials) == 1:
+            return list(self.partials[0])
+        found: dict[Any, Number] = {}
         for partials in self.partials:
-            found |= dict.fromkeys(partials)
+            found.update(partials)
         return list(found)
 
     def rows(self) -> Array:
         """Return the points one after the other, shape (N, ndim)."""
-        kind = np.result_type(*self.coordinates)
-        if kind != np.float32:
-            kind = np.dtype(np.float64)
+        is_single = all(c.dtype == np.float32 for c in self.coordinates)
+        kind = np.float32 if is_single else np.float64
         rows = np.empty((len(self.coordinates), *self.shape), kind)
         for axis, coordinate in enumerate(self.coordinates):
             rows[axis] = coordinate
@@ -64,15 +68,15 @@ class Motion:
         tangents : list of float or ndarray, shape (N,)
             The derivatives.
         """
-        shape, places = self.shape, {key: row for row, key in enumerate(self.keys)}
-        found = [
-            (places[key], axis, _flat(partial, shape))
-            for axis, partials in enumerate(self.partials)
-            for key, partial in partials.items()
-        ]
-        found.sort(key=lambda entry: entry[:2])
-        rows, axes, tangents = zip(*found, strict=True)
-        return list(rows), list(axes), list(tangents)
+        shape = self.shape
+        rows, axes, tangents = [], [], []
+        for row, key in enumerate(self.keys):
+            for axis, partials in enumerate(self.partials):
+                if key in partials:
+                    rows.append(row)
+                    axes.append(axis)
+                    tangents.append(_flat(partials[key], shape))
+        return rows, axes, tangents
 
     def rebuilt(self, value: Array, changes: Any) -> Any:
         """Make a dual of samples and their derivatives, one for each of the `keys`."""
@@ -162,14 +166,15 @@ def _flat(partial: Number, shape: tuple[int, ...]) -> Number:
     """Return a partial as a number or one for each point."""
     if type(partial) is float:
         return partial
-    if np.ndim(partial) == 0 or not any(partial.strides):
-        return float(partial.flat[0]) if np.size(partial) else 0.0
-    flat = full(partial, shape).reshape(-1)
-    if flat.dtype not in (np.float64, np.float32):
-        return flat.astype(np.float64)
-    if flat.strides[0] % flat.itemsize or not flat.flags.aligned:
-        return flat.copy()
-    return flat
+    if not (partial.shape == shape and len(shape) == 1):
+        if not any(partial.strides):  # one number, perhaps spread out
+            return float(partial.flat[0]) if partial.size else 0.0
+        partial = full(partial, shape).reshape(-1)
+    if partial.dtype not in _TYPES:
+        return partial.astype(np.float64)
+    if partial.strides[0] % partial.itemsize or not partial.flags.aligned:
+        return partial.copy()
+    return partial
 
 
 def tangent_of(partial: Number, shape: tuple[int, ...], n_axes: int) -> Array:

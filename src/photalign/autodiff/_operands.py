@@ -11,10 +11,6 @@ from photalign.autodiff._partials import Number, Partials
 from photalign.autodiff._seeds import Seed, common_seed
 from photalign.autodiff.jet import Jet
 
-# Integers become the smallest of these that holds them exactly, as in NumPy.
-_SMALL_INTEGERS = np.dtype("i2").itemsize
-
-
 def name_of(function: Any) -> str:
     """Return the name of a function as users write it."""
     module = getattr(function, "__module__", None) or "numpy"
@@ -38,8 +34,14 @@ def refuse_output(name: str) -> TypeError:
     )
 
 
-def as_constant(operand: Any, name: str) -> Array:
-    """Read an operand that is no jet as an array of real numbers."""
+def as_constant(operand: Any, name: str, kind: Any = np.float32) -> Array:
+    """Read an operand that is no jet, in at least this type of real numbers.
+
+    Slopes are computed of constants too, so these must be as exact as jets are. As in
+    NumPy, a Python number takes the type, and small integers fit into float32.
+    """
+    if type(operand) in (float, int, bool):
+        return np.asarray(operand, kind)
     if isinstance(operand, np.ma.MaskedArray):
         raise TypeError(f"{name}: expected an array without a mask beside a Jet")
     if isinstance(operand, list | tuple) and any(isinstance(v, Jet) for v in operand):
@@ -47,13 +49,11 @@ def as_constant(operand: Any, name: str) -> Array:
             f"{name}: expected arrays or jets, got a list of jets; use np.stack"
         )
     array = np.asarray(operand)
-    if array.dtype.kind == "f":
-        return array
-    if array.dtype.kind not in "biu":
+    if array.dtype.kind not in "biuf":
         raise TypeError(
             f"{name}: expected real numbers beside a Jet, got dtype {array.dtype}"
         )
-    return array.astype(np.result_type(array.dtype, np.float16))
+    return array.astype(np.result_type(array.dtype, kind), copy=False)
 
 
 def value_of(operand: Any) -> Any:

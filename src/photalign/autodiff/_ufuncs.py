@@ -69,7 +69,10 @@ def _knows_better(operand: Any) -> bool:
 def _call(ufunc: np.ufunc, name: str, inputs: tuple[Any, ...]) -> Any:
     if ufunc in _slopes.OF_VALUES:
         return ufunc(*map(value_of, inputs))
-    operands = [x if isinstance(x, Jet) else as_constant(x, name) for x in inputs]
+    kind = np.result_type(*(x.dtype for x in inputs if isinstance(x, Jet)))
+    operands = [
+        x if isinstance(x, Jet) else as_constant(x, name, kind) for x in inputs
+    ]
     if ufunc in _OPERATORS:
         return _OPERATORS[ufunc](*operands)
     if ufunc in _slopes.STEPS:
