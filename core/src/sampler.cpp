@@ -107,7 +107,6 @@ const S* tangent_run(const SparseTangent& tangent, std::int64_t first, std::int6
                            : read(static_cast<const float*>(tangent.data));
 }
 
-// Four channels, of which the last may be those of the next point.
 template <class S>
 struct QuadOf;
 template <>
@@ -122,10 +121,10 @@ template <class S>
 using Quad = typename QuadOf<S>::type;
 
 template <class S>
-Quad<S> quad_times(const S* from, S factor) {
+Quad<S> load_quad(const S* from) {
   Quad<S> quad;
   std::memcpy(&quad, from, sizeof quad);
-  return quad * factor;
+  return quad;
 }
 
 // Numbers to multiply, of the tangents of one row.
@@ -139,27 +138,34 @@ struct Factors {
     for (int i = 1; i < N; ++i) sum += slopes[i][c] * tangents[i][k];
     return sum;
   }
-  Quad<S> quad_at(std::int64_t k, std::int64_t c) const {
-    Quad<S> sum = quad_times(slopes[0] + c, tangents[0][k]);
-    for (int i = 1; i < N; ++i) sum += quad_times(slopes[i] + c, tangents[i][k]);
-    return sum;
-  }
 };
 
+// The same for three channels of four points at a time; returns how many points that were.
+template <class S, int N>
+std::int64_t contract_quads(const Factors<S, N> factors, std::int64_t count, S* __restrict change) {
+  std::int64_t k = 0;
+  for (; k + 4 <= count; k += 4, change += 12) {
+    Quad<S> sums[3] = {};
+    for (int i = 0; i < N; ++i) {
+      const S* slope = factors.slopes[i] + 3 * k;
+      const Quad<S> t = load_quad(factors.tangents[i] + k);
+      sums[0] += load_quad(slope) * __builtin_shufflevector(t, t, 0, 0, 0, 1);
+      sums[1] += load_quad(slope + 4) * __builtin_shufflevector(t, t, 1, 1, 2, 2);
+      sums[2] += load_quad(slope + 8) * __builtin_shufflevector(t, t, 2, 3, 3, 3);
+    }
+    std::memcpy(change, sums, sizeof sums);
+  }
+  return k;
+}
+
 // change[point][channel] is the sum of slope[point][channel] * tangent[point], for C channels, or
-// `channels` if C is 0. By value, so that what is written cannot change the factors.
+// `channels` if C is 0. Factors come by value, so that what is written cannot change them.
 template <int C, class S, int N>
 void contract(const Factors<S, N> factors, std::int64_t count, std::int64_t channels,
               S* __restrict change) {
   const std::int64_t width = C ? C : channels;
   std::int64_t k = 0;
-  if constexpr (C == 3 || C == 4) {
-    // All but the last point, behind which there may be no room.
-    for (; k + 1 < count; ++k) {
-      const Quad<S> sum = factors.quad_at(k, k * width);
-      std::memcpy(change + k * width, &sum, sizeof sum);
-    }
-  }
+  if constexpr (C == 3) k = contract_quads(factors, count, change);
   for (; k < count; ++k)
     for (std::int64_t c = k * width; c < (k + 1) * width; ++c) change[c] = factors.at(k, c);
 }
@@ -178,7 +184,6 @@ void contract_row(const SparseTangent* begin, const SparseTangent* end, const S*
     }
     if (channels == 1) return contract<1>(factors, count, channels, change);
     if (channels == 3) return contract<3>(factors, count, channels, change);
-    if (channels == 4) return contract<4>(factors, count, channels, change);
     contract<0>(factors, count, channels, change);
   };
   with_dimension(static_cast<int>(end - begin), with);

@@ -255,11 +255,10 @@ class Jet(ArrayMethods):
 
     def __add__(self, other: Any) -> Any:
         if isinstance(other, Jet):
-            seed = self._seed
-            if other._seed is not seed:
-                seed = common_seed(seed, other._seed)
             return make(
-                self._value + other._value, added(self._partials, other._partials), seed
+                self._value + other._value,
+                added(self._partials, other._partials),
+                common_seed(self._seed, other._seed),
             )
         if _is_plain(other):
             return make(self._value + other, self._partials, self._seed)
