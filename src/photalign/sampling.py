@@ -22,7 +22,7 @@ from photalign._checks import (
 from photalign._interpolation import Interpolation, real_dtype
 from photalign._types import Array, ArrayLike, BoolArray
 from photalign.autodiff._duals import is_dual
-from photalign.autodiff._motions import Motion, motion_of, tangent_of
+from photalign.autodiff._motions import Motion, motion_of
 from photalign.autodiff.jet import Jet
 from photalign.kernels import KERNELS
 from photalign.resampling import resample as resample
@@ -172,11 +172,11 @@ class Sampler:
         self.__post_init__()
 
     @overload
-    def __call__(
+    def __call__(  # type: ignore[overload-overlap]
         self, points: Jet, *, return_mask: Literal[False] = False
     ) -> Jet: ...
     @overload
-    def __call__(
+    def __call__(  # type: ignore[overload-overlap]
         self, points: Jet, *, return_mask: Literal[True]
     ) -> tuple[Jet, BoolArray]: ...
     @overload
@@ -223,16 +223,19 @@ class Sampler:
             Only with ``return_mask=True``.
         """
         if type(points) is not np.ndarray and is_dual(points):
-            return self._sample_dual(points, 0, out, return_mask)
+            found: Jet | tuple[Any, ...] = self._sample_dual(
+                points, 0, out, return_mask
+            )
+            return found
         results = self._sample(points, 0, None if out is None else (out,), return_mask)
         return results if return_mask else results[0]
 
     @overload
-    def value_and_grad(
+    def value_and_grad(  # type: ignore[overload-overlap]
         self, points: Jet, *, return_mask: Literal[False] = False
     ) -> tuple[Jet, Jet]: ...
     @overload
-    def value_and_grad(
+    def value_and_grad(  # type: ignore[overload-overlap]
         self, points: Jet, *, return_mask: Literal[True]
     ) -> tuple[Jet, Jet, BoolArray]: ...
     @overload
@@ -691,15 +694,9 @@ class Sampler:
         """Return values and gradients with their derivatives."""
         points = motion.rows().reshape(*motion.shape, self.ndim)
         *found, mask = self._sample(points, 2, None, True)
-        keys = motion.keys
         pairs = []
         for result, slopes in pairwise(found):
-            changes = np.zeros((len(keys), *result.shape), self._dtype)
-            n_axes = result.ndim - mask.ndim
-            for axis, partials in enumerate(motion.partials):
-                for key, partial in partials.items():
-                    tangent = tangent_of(partial, motion.shape, n_axes)
-                    changes[keys.index(key)] += slopes[..., axis] * tangent
+            changes = motion.contracted(slopes)
             changes[:, ~mask] = 0  # whatever the tangents are there
             pairs.append((result, changes))
         return pairs, mask

@@ -1,4 +1,4 @@
-"""Jets have the values of plain arrays, and the derivatives that differences tend to."""
+"""Jets have the values of arrays, and the derivatives that differences tend to."""
 
 from __future__ import annotations
 

@@ -78,6 +78,17 @@ class Motion:
                     tangents.append(_flat(partials[key], shape))
         return rows, axes, tangents
 
+    @np.errstate(all="ignore")
+    def contracted(self, slopes: Array) -> Array:
+        """Return the changes of something with slopes (..., ndim), one for each key."""
+        changes = np.zeros((len(self.keys), *slopes.shape[:-1]), slopes.dtype)
+        inner = (np.newaxis,) * (slopes.ndim - 1 - len(self.shape))
+        for axis, partials in enumerate(self.partials):
+            for key, partial in partials.items():
+                tangent = full(partial, self.shape)[(..., *inner)]
+                changes[self.keys.index(key)] += slopes[..., axis] * tangent
+        return changes
+
     def rebuilt(self, value: Array, changes: Any) -> Any:
         """Make a dual of samples and their derivatives, one for each of the `keys`."""
         if self.dual is None:
@@ -175,8 +186,3 @@ def _flat(partial: Number, shape: tuple[int, ...]) -> Number:
     if partial.strides[0] % partial.itemsize or not partial.flags.aligned:
         return partial.copy()
     return partial
-
-
-def tangent_of(partial: Number, shape: tuple[int, ...], n_axes: int) -> Array:
-    """Return a partial as an array with so many more axes of length 1."""
-    return full(partial, shape)[(..., *(np.newaxis,) * n_axes)]

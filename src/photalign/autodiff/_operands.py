@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 
 from photalign._types import Array
-from photalign.autodiff._partials import Number, Partials
+from photalign.autodiff._partials import Partials
 from photalign.autodiff._seeds import Seed, common_seed
 from photalign.autodiff.jet import Jet
+
 
 def name_of(function: Any) -> str:
     """Return the name of a function as users write it."""
@@ -81,8 +82,3 @@ def seed_of(operands: Any) -> Seed:
     if seed is None:
         raise TypeError("expected a Jet among the arguments, got none")
     return seed
-
-
-def is_zero(partial: Number) -> bool:
-    """Whether that is a number 0, not an array of zeros."""
-    return isinstance(partial, float) and partial == 0.0

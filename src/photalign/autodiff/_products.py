@@ -46,9 +46,13 @@ def bilinear(function: Any, one: Any, other: Any, *args: Any, **options: Any) ->
 def einsum(*args: Any, **options: Any) -> Jet:
     """Sum products; every array may be a jet."""
     if options.keys() - {"optimize"}:
-        raise TypeError("numpy.einsum: expected no other option with a Jet than optimize")
-    # With subscripts as a string arrays follow, else arrays and their subscripts take turns.
-    places = range(1, len(args)) if isinstance(args[0], str) else range(0, len(args) - 1, 2)
+        raise TypeError(
+            "numpy.einsum: expected no other option with a Jet than optimize"
+        )
+    # Arrays follow subscripts that are a string, or take turns with theirs.
+    places = (
+        range(1, len(args)) if isinstance(args[0], str) else range(0, len(args) - 1, 2)
+    )
     values = [value_of(x) for x in args]
     for i in places:
         if not isinstance(args[i], Jet):

@@ -150,7 +150,6 @@ REDUCTIONS: dict[tuple[np.ufunc, str], Callable[..., Any]] = {
     (np.add, "reduce"): np.sum,
     (np.add, "accumulate"): np.cumsum,
     (np.multiply, "reduce"): np.prod,
-    (np.multiply, "accumulate"): np.cumprod,
     (np.maximum, "reduce"): np.max,
     (np.minimum, "reduce"): np.min,
     (np.logical_and, "reduce"): np.all,

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from photalign._types import Array
-from photalign.autodiff._partials import ONE, Partials
+from photalign.autodiff._partials import ONE, Number, Partials
 from photalign.autodiff._seeds import Seed
 from photalign.autodiff.jet import Jet, make
 
@@ -43,7 +43,7 @@ class Stack(Jet):
         return self._whole
 
     @property
-    def _value(self) -> Array:  # type: ignore[override]
+    def _value(self) -> Number:
         return self._together()._value
 
     @property
