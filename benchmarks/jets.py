@@ -1,4 +1,4 @@
-"""Derivatives of a homography that a user has written in NumPy, and of samples at it."""
+"""Derivatives of a homography that a user writes in NumPy, and of samples at it."""
 
 from __future__ import annotations
 
