@@ -189,6 +189,12 @@ void contract_row(const SparseTangent* begin, const SparseTangent* end, const S*
   with_dimension(static_cast<int>(end - begin), with);
 }
 
+template <class S>
+void copy_numbers(const SparseTangent& numbers, std::int64_t count, S* to) {
+  const S* from = tangent_run(numbers, 0, count, to);
+  if (from != to) std::copy_n(from, count, to);
+}
+
 template <class S, int D>
 void push_sparse_as(const SamplerView& sampler, const PointsView& points,
                     const SparseTangents& tangents, S* values, S* changes, std::uint8_t* all_valid,
@@ -306,9 +312,23 @@ void push_forward(const SamplerView& sampler, const PointsView& points, const vo
   });
 }
 
-void push_sparse(const SamplerView& sampler, const PointsView& points,
+void push_sparse(const SamplerView& sampler, const MovingPoints& moving,
                  const SparseTangents& tangents, void* values, void* changes, std::uint8_t* valid,
                  const Execution& execution) {
+  const auto size = static_cast<std::size_t>(moving.count * sampler.image.dimension);
+  const auto room = std::make_unique_for_overwrite<double[]>(size);
+  PointsView points{.data = room.get(),
+                    .is_double = moving.is_double,
+                    .count = moving.count,
+                    .point_stride = 1,
+                    .axis_stride = moving.count};
+  for (std::size_t a = 0; a < moving.coordinates.size(); ++a) {
+    const std::int64_t at = static_cast<std::int64_t>(a) * moving.count;
+    if (moving.is_double)
+      copy_numbers(moving.coordinates[a], moving.count, room.get() + at);
+    else
+      copy_numbers(moving.coordinates[a], moving.count, reinterpret_cast<float*>(room.get()) + at);
+  }
   with_dimension(sampler.image.dimension, [&]<int D>(std::integral_constant<int, D>) {
     const auto run = [&]<class S>(S) {
       push_sparse_as<S, D>(sampler, points, tangents, static_cast<S*>(values),

@@ -360,8 +360,7 @@ class Sampler:
             finite.
         """
         if type(points) is not np.ndarray and is_dual(points):
-            motion = motion_of(points, self.ndim)
-            points = motion.rows().reshape(*motion.shape, self.ndim)
+            points = motion_of(points, self.ndim).together()
         return self._sample(points, 0, None, True)[1]
 
     @overload
@@ -677,22 +676,23 @@ class Sampler:
 
     def _pushed(self, motion: Motion) -> tuple[list[tuple[Array, Any]], Array]:
         """Return values with their derivatives, contracted as gradients are found."""
-        (values,) = self._outputs(motion.shape, 0)
+        values = np.empty(motion.shape + self._channels, self._dtype)
+        changes = np.empty((len(motion.keys), *values.shape), self._dtype)
         mask = np.empty(motion.shape, np.uint8)
-        rows = motion.rows()
-        threads = _threads_for(len(rows))
-        keys = motion.keys
-        changes = np.empty((len(keys), *values.shape), self._dtype)
-        if keys:
-            tangents = motion.tangents()
-            self._view.push_sparse(rows, *tangents, values, changes, mask, threads)
-        else:
-            self._view.sample(rows, values, None, None, mask, threads)
+        threads = _threads_for(mask.size)
+
+        def pushed(m: Motion) -> bool:
+            return self._view.push_partials(
+                m.coordinates, m.partials, m.keys, values, changes, mask, threads
+            )
+
+        if not pushed(motion):
+            pushed(motion.flattened())
         return [(values, changes)], mask
 
     def _pushed_twice(self, motion: Motion) -> tuple[list[tuple[Array, Any]], Array]:
         """Return values and gradients with their derivatives."""
-        points = motion.rows().reshape(*motion.shape, self.ndim)
+        points = motion.together()
         *found, mask = self._sample(points, 2, None, True)
         pairs = []
         for result, slopes in pairwise(found):
