@@ -254,11 +254,11 @@ class Jet(Protocols, ArrayMethods):
 
     def __add__(self, other: Any) -> Any:
         if isinstance(other, Jet):
-            return make(
-                self._value + other._value,
-                added(self._partials, other._partials),
-                common_seed(self._seed, other._seed),
-            )
+            seed = self._seed
+            if other._seed is not seed:
+                seed = common_seed(seed, other._seed)
+            value, partials = self._value + other._value, self._partials
+            return make(value, added(partials, other._partials), seed)
         if _is_plain(other):
             return make(self._value + other, self._partials, self._seed)
         return np.add(self, other)
@@ -285,7 +285,10 @@ class Jet(Protocols, ArrayMethods):
         return np.subtract(other, self)
 
     def __mul__(self, other: Any) -> Any:
-        if _is_plain(other):
+        # The most frequent case first: a parameter times coordinates.
+        if type(other) is _ndarray and other.dtype.kind == "f":
+            return make(self._value * other, scaled(self._partials, other), self._seed)
+        if type(other) in _PLAIN:
             return make(self._value * other, scaled(self._partials, other), self._seed)
         if isinstance(other, Jet):
             one, two = self._value, other._value
