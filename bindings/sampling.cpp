@@ -223,7 +223,8 @@ class Sampler {
       return true;
     }
     nb::ndarray<nb::ro, nb::device::cpu> array;
-    if (!nb::try_cast(given, array, false) || array.ndim() != 1 || array.shape(0) != count)
+    if (!nb::try_cast(given, array, false) || array.ndim() != 1 || array.shape(0) != count ||
+        reinterpret_cast<std::uintptr_t>(array.data()) % array.itemsize() != 0)
       return false;
     numbers.is_double = array.dtype() == nb::dtype<double>();
     numbers.data = array.data();

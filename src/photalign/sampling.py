@@ -217,7 +217,7 @@ class Sampler:
 
         Returns
         -------
-        values : ndarray, shape (...) or (..., C), float32 or float64
+        values : ndarray or Jet, shape (...) or (..., C), float32 or float64
             Values, with the channels of a colour image on the last axis.
         mask : ndarray, shape (...), bool
             Only with ``return_mask=True``.
@@ -275,9 +275,9 @@ class Sampler:
 
         Returns
         -------
-        values : ndarray, shape (...) or (..., C), float32 or float64
+        values : ndarray or Jet, shape (...) or (..., C), float32 or float64
             As from a call of the sampler.
-        gradients : ndarray, shape (..., ndim) or (..., C, ndim), same dtype
+        gradients : ndarray or Jet, shape (..., ndim) or (..., C, ndim), same dtype
             Derivatives of the values by each coordinate, in the order of these.
         mask : ndarray, shape (...), bool
             Only with ``return_mask=True``.

@@ -242,6 +242,19 @@ def test_every_function_with_a_rule_is_tested_here():
     assert names - values - tested == set()
 
 
+@pytest.mark.parametrize("multiply", [np.matmul, np.dot, np.tensordot, np.inner])
+def test_linear_combination_has_the_columns_as_partials(multiply, rng):
+    basis, options = rng.normal(size=(30, 2, 5)), {}
+    if multiply is np.tensordot:
+        options = {"axes": 1}
+    at = rng.normal(size=5)
+    jet = assert_exact(lambda p: multiply(basis, p, **options), at)
+    assert set(jet.partials) == set(range(5))
+    assert_exact(lambda p: multiply(basis, p * p, **options), at)
+    mixed = assert_exact(lambda p: multiply(basis, np.stack([p[0]] * 5), **options), at)
+    assert set(mixed.partials) == {0}
+
+
 @pytest.mark.parametrize("name", ["reshape", "transpose", "index", "sum axis", "stack"])
 def test_partial_of_a_constant_shift_is_right_after(name):
     moved = FUNCTIONS[name]

@@ -47,11 +47,11 @@ class Motion:
         self.partials = partials
         self.dual = dual
         self.is_dense = is_dense
+        # The parameters that some coordinate depends on.
         found: Partials = {}
         for by in partials:
-            found |= by
+            found.update(by)
         self.keys = list(found)
-        """The parameters that some coordinate depends on."""
 
     @property
     def shape(self) -> tuple[int, ...]:

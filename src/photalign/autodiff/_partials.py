@@ -25,11 +25,9 @@ def scaled(partials: Partials, factor: Number) -> Partials:
     """Multiply by a number or an array."""
     if type(factor) is int:
         factor = float(factor)
-    for k, partial in partials.items():
+    for partial in partials.values():
         if partial is not ONE:
             return _products(partials, factor)
-    if len(partials) == 1:
-        return {k: factor}
     return dict.fromkeys(partials, factor)
 
 

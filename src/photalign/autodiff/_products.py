@@ -37,6 +37,13 @@ def bilinear(function: Any, one: Any, other: Any, *args: Any, **options: Any) ->
         raise TypeError(f"{name}: expected no jets but the first two arguments")
     operands = [x if isinstance(x, Jet) else as_constant(x, name) for x in (one, other)]
 
+    if function is np.tensordot and len(shape_of(operands[1])) == 1:
+        axes = args[0] if args else options.get("axes")
+        if type(axes) is int and axes == 1:
+            function = np.dot
+    if function is np.dot:
+        return product(np.dot, *operands)
+
     def multiplied(a: Any, b: Any) -> Any:
         return function(a, b, *args, **options)
 

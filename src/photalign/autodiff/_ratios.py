@@ -22,7 +22,7 @@ def ratio_partials(above: Partials, ratio: Number, below: Any) -> Partials:
     often have the same.
     """
     if below._memo is None:
-        inverse = 1.0 / below._value
+        inverse = np.reciprocal(below._value)
         relative = scaled(below._partials, inverse)
         products = {id(v): (v, relative[k]) for k, v in below._partials.items()}
         below._memo = inverse, relative, products

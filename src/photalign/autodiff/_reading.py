@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import ArrayLike
 
@@ -9,6 +11,7 @@ from photalign._checks import as_array
 from photalign._types import Array
 from photalign.autodiff._protocols import Protocols
 
+_PLAIN = (float, int, np.float64)
 _TYPES = (np.dtype("f8"), np.dtype("f4"))
 
 
@@ -27,3 +30,11 @@ def read_only(array: Array) -> Array:
     view = array.view()
     view.flags.writeable = False
     return view
+
+
+def is_plain(other: Any) -> bool:
+    """Whether that is a number or an array that needs no conversion."""
+    kind = type(other)
+    if kind is np.ndarray:
+        return bool(other.dtype.kind == "f")
+    return kind in _PLAIN

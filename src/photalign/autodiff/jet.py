@@ -25,11 +25,10 @@ from photalign.autodiff._partials import (
 )
 from photalign.autodiff._protocols import Protocols
 from photalign.autodiff._ratios import inverse_of, ratio_partials
-from photalign.autodiff._reading import as_real, read_only
+from photalign.autodiff._reading import as_real, is_plain, read_only
 from photalign.autodiff._seeds import Seed, common_seed, open_seed
 
 _ndarray = np.ndarray
-_PLAIN = (float, int, np.float64)
 
 
 class Jet(Protocols, ArrayMethods):
@@ -41,8 +40,8 @@ class Jet(Protocols, ArrayMethods):
 
     Derivatives are sparse. A jet has a *partial* for those parameters only that it
     depends on, and a partial is no larger than it must be: that of a parameter by
-    itself is the number 1, whatever is added to it. That makes a typical warp four
-    times as fast as with dense derivatives.
+    itself is the number 1, whatever is added to it. That makes a homography more than
+    three times as fast as with dense derivatives.
 
     Parameters
     ----------
@@ -259,12 +258,12 @@ class Jet(Protocols, ArrayMethods):
                 seed = common_seed(seed, other._seed)
             value, partials = self._value + other._value, self._partials
             return make(value, added(partials, other._partials), seed)
-        if _is_plain(other):
+        if is_plain(other):
             return make(self._value + other, self._partials, self._seed)
         return np.add(self, other)
 
     def __radd__(self, other: Any) -> Any:
-        if _is_plain(other):
+        if is_plain(other):
             return make(other + self._value, self._partials, self._seed)
         return np.add(other, self)
 
@@ -275,12 +274,12 @@ class Jet(Protocols, ArrayMethods):
                 subtracted(self._partials, other._partials),
                 common_seed(self._seed, other._seed),
             )
-        if _is_plain(other):
+        if is_plain(other):
             return make(self._value - other, self._partials, self._seed)
         return np.subtract(self, other)
 
     def __rsub__(self, other: Any) -> Any:
-        if _is_plain(other):
+        if is_plain(other):
             return make(other - self._value, negated(self._partials), self._seed)
         return np.subtract(other, self)
 
@@ -288,7 +287,7 @@ class Jet(Protocols, ArrayMethods):
         # The most frequent case first: a parameter times coordinates.
         if type(other) is _ndarray and other.dtype.kind == "f":
             return make(self._value * other, scaled(self._partials, other), self._seed)
-        if type(other) in _PLAIN:
+        if is_plain(other):
             return make(self._value * other, scaled(self._partials, other), self._seed)
         if isinstance(other, Jet):
             one, two = self._value, other._value
@@ -300,7 +299,7 @@ class Jet(Protocols, ArrayMethods):
         return np.multiply(self, other)
 
     def __rmul__(self, other: Any) -> Any:
-        if _is_plain(other):
+        if is_plain(other):
             return make(other * self._value, scaled(self._partials, other), self._seed)
         return np.multiply(other, self)
 
@@ -309,13 +308,13 @@ class Jet(Protocols, ArrayMethods):
             seed = common_seed(self._seed, other._seed)
             ratio = self._value / other._value
             return make(ratio, ratio_partials(self._partials, ratio, other), seed)
-        if _is_plain(other):
+        if is_plain(other):
             ratio = self._value / other
             return make(ratio, scaled(self._partials, inverse_of(other)), self._seed)
         return np.true_divide(self, other)
 
     def __rtruediv__(self, other: Any) -> Any:
-        if _is_plain(other):
+        if is_plain(other):
             ratio = other / self._value
             return make(ratio, ratio_partials({}, ratio, self), self._seed)
         return np.true_divide(other, self)
@@ -390,14 +389,6 @@ def make(value: Number, partials: Partials, seed: Seed) -> Jet:
 
 def _remake(value: Number, partials: Partials, n_params: int) -> Jet:
     return make(value, partials, open_seed(n_params))
-
-
-def _is_plain(other: Any) -> bool:
-    """Whether that is a number or an array that needs no conversion."""
-    kind = type(other)
-    if kind is _ndarray:
-        return bool(other.dtype.kind == "f")
-    return kind in _PLAIN
 
 
 @cache
