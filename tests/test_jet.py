@@ -281,6 +281,18 @@ def test_derivatives_are_never_lost_in_silence(misuse, jet):
         misuse(jet)
 
 
+@pytest.mark.filterwarnings("ignore:the matrix subclass")
+def test_matrices_whose_operators_mean_something_else_are_refused(jet):
+    with pytest.raises(TypeError, match=r"got a matrix; use \.A"):
+        np.asmatrix(np.eye(3)) * jet
+
+
+def test_assignment_of_one_number_to_an_array_says_why_it_failed(jet):
+    with pytest.raises(ValueError, match="setting an array element") as caught:
+        np.zeros(3)[0] = jet[0]  # NumPy raises that from our error
+    assert "take jet.value on purpose" in str(caught.value.__cause__)
+
+
 @pytest.mark.parametrize(
     ("misuse", "message"),
     [

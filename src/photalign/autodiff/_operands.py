@@ -45,6 +45,8 @@ def as_constant(operand: Any, name: str, kind: Any = np.float32) -> Array:
         return np.asarray(operand, kind)
     if isinstance(operand, np.ma.MaskedArray):
         raise TypeError(f"{name}: expected an array without a mask beside a Jet")
+    if isinstance(operand, np.matrix):  # whose operators mean something else
+        raise TypeError(f"{name}: expected an array beside a Jet, got a matrix; use .A")
     if isinstance(operand, list | tuple) and any(isinstance(v, Jet) for v in operand):
         raise TypeError(
             f"{name}: expected arrays or jets, got a list of jets; use np.stack"
