@@ -138,31 +138,47 @@ class Sampler {
     });
   }
 
-  // `tangents` are numbers, or arrays with one for each point; changes have as many rows as `rows`
-  // count from 0 on.
-  void push_sparse(const Points& points, const Sizes& rows, const std::vector<int>& axes,
-                   const nb::list& tangents, const Output& values, const Output& changes,
-                   const std::optional<Flags>& valid, int threads) const {
-    const PointsView where = points_view(points);
-    const std::size_t count = points.shape(0);
-    expect(rows.size() == axes.size() && rows.size() == tangents.size());
-    SparseTangents sparse(rows.size());
-    std::int64_t row = -1;
-    for (std::size_t i = 0; i < sparse.size(); ++i) {
-      expect((rows[i] == row || rows[i] == row + 1) && axes[i] >= 0 &&
-             static_cast<std::size_t>(axes[i]) < dimension());
-      row = rows[i];
-      sparse[i] = tangent(tangents[i], count);
-      sparse[i].row = row;
-      sparse[i].axis = axes[i];
+  // `coordinates` are arrays (N,), one for each axis; `partials` are dicts, too, whose values are
+  // numbers or arrays (N,). Changes have a row for each of the `keys`. Returns whether everything
+  // was of such a shape and of type float or double; nothing is written if it was not.
+  bool push_partials(const nb::list& coordinates, const nb::list& partials, const nb::list& keys,
+                     const Output& values, const Output& changes, const std::optional<Flags>& valid,
+                     int threads) const {
+    const std::size_t axes = dimension();
+    expect(coordinates.size() == axes && partials.size() == axes && channels() > 0);
+    const std::size_t count = values.size() / channels();
+    std::vector<SparseTangent> columns(axes);
+    bool is_double = false;
+    for (std::size_t a = 0; a < axes; ++a) {
+      if (!read_numbers(coordinates[a], count, columns[a])) return false;
+      is_double = is_double || columns[a].is_double;
     }
-    expect(row >= 0 && is_real(values) && values.size() == count * channels() && is_real(changes) &&
-           changes.size() == static_cast<std::size_t>(row + 1) * count * channels() &&
-           (!valid || valid->size() == count));
-    run_interruptibly(threads, [&](const Execution& e) {
-      photalign::push_sparse(view_, where, sparse, values.data(), changes.data(),
-                             valid ? valid->data() : nullptr, e);
-    });
+    SparseTangents tangents;
+    for (std::size_t row = 0; row < keys.size(); ++row) {
+      for (std::size_t a = 0; a < axes; ++a) {
+        PyObject* found =
+            PyDict_GetItemWithError(nb::handle(partials[a]).ptr(), nb::handle(keys[row]).ptr());
+        if (!found && PyErr_Occurred()) throw nb::python_error();
+        if (!found) continue;
+        SparseTangent tangent{.row = static_cast<std::int64_t>(row), .axis = static_cast<int>(a)};
+        if (!read_numbers(found, count, tangent)) return false;
+        tangents.push_back(tangent);
+      }
+    }
+    expect(is_real(values) && values.size() == count * channels() && is_real(changes) &&
+           changes.size() == keys.size() * values.size() && (!valid || valid->size() == count));
+    const auto push = [&](const Execution& execution) {
+      const MovingPoints points{columns, is_double, static_cast<std::int64_t>(count)};
+      push_sparse(view_, points, tangents, values.data(), changes.data(),
+                  valid ? valid->data() : nullptr, execution);
+    };
+    if (threads == 1 && count <= static_cast<std::size_t>(few_points)) {
+      const nb::gil_scoped_release release;
+      push(Execution{});
+    } else {
+      run_interruptibly(threads, push);
+    }
+    return true;
   }
 
   void pull_back(const Points& points, const Input& cotangents, const Output& pulled,
@@ -200,18 +216,20 @@ class Sampler {
     return array.dtype() == (view_.is_double() ? nb::dtype<double>() : nb::dtype<float>());
   }
 
-  static SparseTangent tangent(nb::handle given, std::size_t count) {
-    SparseTangent result;
+  // Whether that is a number, or an array with one for each point.
+  static bool read_numbers(nb::handle given, std::size_t count, SparseTangent& numbers) {
     if (PyFloat_Check(given.ptr())) {
-      result.number = PyFloat_AsDouble(given.ptr());
-      return result;
+      numbers.number = PyFloat_AsDouble(given.ptr());
+      return true;
     }
-    const auto array = nb::cast<nb::ndarray<nb::ro, nb::ndim<1>, nb::device::cpu>>(given, false);
-    result.is_double = array.dtype() == nb::dtype<double>();
-    expect(array.shape(0) == count && (result.is_double || array.dtype() == nb::dtype<float>()));
-    result.data = array.data();
-    result.stride = array.stride(0);
-    return result;
+    nb::ndarray<nb::ro, nb::device::cpu> array;
+    if (!nb::try_cast(given, array, false) || array.ndim() != 1 || array.shape(0) != count ||
+        reinterpret_cast<std::uintptr_t>(array.data()) % array.itemsize() != 0)
+      return false;
+    numbers.is_double = array.dtype() == nb::dtype<double>();
+    numbers.data = array.data();
+    numbers.stride = array.stride(0);
+    return numbers.is_double || array.dtype() == nb::dtype<float>();
   }
 
   PointsView points_view(const Points& points) const {
@@ -279,10 +297,10 @@ void bind_sampling(nb::module_& m) {
            nb::arg("tangents").noconvert(), nb::arg("values").noconvert(),
            nb::arg("changes").noconvert(), nb::arg("valid").noconvert().none(), nb::arg("threads"),
            "Write values and their changes along tangents, (tangent, point, axis).")
-      .def("push_sparse", &Sampler::push_sparse, nb::arg("points").noconvert(), nb::arg("rows"),
-           nb::arg("axes"), nb::arg("tangents"), nb::arg("values").noconvert(),
-           nb::arg("changes").noconvert(), nb::arg("valid").noconvert().none(), nb::arg("threads"),
-           "Write values and their changes along tangents of single coordinates.")
+      .def("push_partials", &Sampler::push_partials, nb::arg("coordinates"), nb::arg("partials"),
+           nb::arg("keys"), nb::arg("values").noconvert(), nb::arg("changes").noconvert(),
+           nb::arg("valid").noconvert().none(), nb::arg("threads"),
+           "Write values and their changes by partials of the coordinates; tell if they fitted.")
       .def("pull_back", &Sampler::pull_back, nb::arg("points").noconvert(),
            nb::arg("cotangents").noconvert(), nb::arg("pulled").noconvert(), nb::arg("threads"),
            "Write the cotangents of points that cotangents of values make.")

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import photalign as pa
+import photalign.autodiff
 import photalign.io
 import photalign.synthetic
 from photalign.brightness import BRIGHTNESS
@@ -20,7 +21,7 @@ from photalign.warps import WARPS
 
 NAMES = {
     *("align", "Alignment", "AlignmentError", "Status", "Step"),
-    *("Sampler", "resample", "image_gradients"),
+    *("Sampler", "resample", "image_gradients", "Jet", "jacobian"),
     *("Warp", "Translation", "Euclidean", "Similarity", "Affine", "Homography"),
     *("warp", "Jet", "jacobian"),
     *("Squared", "Huber", "Cauchy", "Tukey", "GemanMcClure"),
@@ -63,7 +64,7 @@ def public(module):
 
 DOCUMENTED = {
     f"{module.__name__}.{name}": value
-    for module in (pa, photalign.io, photalign.synthetic)
+    for module in (pa, photalign.autodiff, photalign.io, photalign.synthetic)
     for name, value in public(module).items()
 }
 

@@ -22,7 +22,7 @@ from photalign._checks import (
 from photalign._interpolation import Interpolation, real_dtype
 from photalign._types import Array, ArrayLike, BoolArray
 from photalign.autodiff._duals import is_dual
-from photalign.autodiff._motions import Motion, motion_of, tangent_of
+from photalign.autodiff._motions import Motion, motion_of
 from photalign.autodiff.jet import Jet
 from photalign.kernels import KERNELS
 from photalign.resampling import resample as resample
@@ -173,9 +173,11 @@ class Sampler:
         self.__post_init__()
 
     @overload
-    def __call__(self, points: Jet, *, return_mask: Literal[False] = False) -> Jet: ...
+    def __call__(  # type: ignore[overload-overlap]
+        self, points: Jet, *, return_mask: Literal[False] = False
+    ) -> Jet: ...
     @overload
-    def __call__(
+    def __call__(  # type: ignore[overload-overlap]
         self, points: Jet, *, return_mask: Literal[True]
     ) -> tuple[Jet, BoolArray]: ...
     @overload
@@ -216,22 +218,25 @@ class Sampler:
 
         Returns
         -------
-        values : ndarray, shape (...) or (..., C), float32 or float64
+        values : ndarray or Jet, shape (...) or (..., C), float32 or float64
             Values, with the channels of a colour image on the last axis.
         mask : ndarray, shape (...), bool
             Only with ``return_mask=True``.
         """
         if type(points) is not np.ndarray and is_dual(points):
-            return self._sample_dual(points, 0, out, return_mask)
+            found: Jet | tuple[Any, ...] = self._sample_dual(
+                points, 0, out, return_mask
+            )
+            return found
         results = self._sample(points, 0, None if out is None else (out,), return_mask)
         return results if return_mask else results[0]
 
     @overload
-    def value_and_grad(
+    def value_and_grad(  # type: ignore[overload-overlap]
         self, points: Jet, *, return_mask: Literal[False] = False
     ) -> tuple[Jet, Jet]: ...
     @overload
-    def value_and_grad(
+    def value_and_grad(  # type: ignore[overload-overlap]
         self, points: Jet, *, return_mask: Literal[True]
     ) -> tuple[Jet, Jet, BoolArray]: ...
     @overload
@@ -271,9 +276,9 @@ class Sampler:
 
         Returns
         -------
-        values : ndarray, shape (...) or (..., C), float32 or float64
+        values : ndarray or Jet, shape (...) or (..., C), float32 or float64
             As from a call of the sampler.
-        gradients : ndarray, shape (..., ndim) or (..., C, ndim), same dtype
+        gradients : ndarray or Jet, shape (..., ndim) or (..., C, ndim), same dtype
             Derivatives of the values by each coordinate, in the order of these.
         mask : ndarray, shape (...), bool
             Only with ``return_mask=True``.
@@ -356,8 +361,7 @@ class Sampler:
             finite.
         """
         if type(points) is not np.ndarray and is_dual(points):
-            motion = motion_of(points, self.ndim)
-            points = motion.rows().reshape(*motion.shape, self.ndim)
+            points = motion_of(points, self.ndim).together()
         return self._sample(points, 0, None, True)[1]
 
     @overload
@@ -694,32 +698,27 @@ class Sampler:
 
     def _pushed(self, motion: Motion) -> tuple[list[tuple[Array, Any]], Array]:
         """Return values with their derivatives, contracted as gradients are found."""
-        (values,) = self._outputs(motion.shape, 0)
+        values = np.empty(motion.shape + self._channels, self._dtype)
+        changes = np.empty((len(motion.keys), *values.shape), self._dtype)
         mask = np.empty(motion.shape, np.uint8)
-        rows = motion.rows()
-        threads = _threads_for(len(rows))
-        keys = motion.keys
-        changes = np.empty((len(keys), *values.shape), self._dtype)
-        if keys:
-            tangents = motion.tangents()
-            self._view.push_sparse(rows, *tangents, values, changes, mask, threads)
-        else:
-            self._view.sample(rows, values, None, None, mask, threads)
+        threads = _threads_for(mask.size)
+
+        def pushed(m: Motion) -> bool:
+            return self._view.push_partials(
+                m.coordinates, m.partials, m.keys, values, changes, mask, threads
+            )
+
+        if not pushed(motion):
+            pushed(motion.flattened())
         return [(values, changes)], mask
 
     def _pushed_twice(self, motion: Motion) -> tuple[list[tuple[Array, Any]], Array]:
         """Return values and gradients with their derivatives."""
-        points = motion.rows().reshape(*motion.shape, self.ndim)
+        points = motion.together()
         *found, mask = self._sample(points, 2, None, True)
-        keys = motion.keys
         pairs = []
         for result, slopes in pairwise(found):
-            changes = np.zeros((len(keys), *result.shape), self._dtype)
-            n_axes = result.ndim - mask.ndim
-            for axis, partials in enumerate(motion.partials):
-                for key, partial in partials.items():
-                    tangent = tangent_of(partial, motion.shape, n_axes)
-                    changes[keys.index(key)] += slopes[..., axis] * tangent
+            changes = motion.contracted(slopes)
             changes[:, ~mask] = 0  # whatever the tangents are there
             pairs.append((result, changes))
         return pairs, mask

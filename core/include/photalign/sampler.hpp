@@ -31,24 +31,32 @@ void push_forward(const SamplerView& sampler, const PointsView& points, const vo
                   std::int64_t n_tangents, void* values, void* changes, std::uint8_t* valid,
                   const Execution& execution);
 
-// How one coordinate of the points moves with one parameter: by data[point * stride], float or
-// double, or by the same number everywhere if data is null. The stride counts numbers.
+// A number for each point, data[point * stride], float or double, or the same one everywhere if
+// data is null: how one coordinate of the points moves with one parameter. The stride counts
+// numbers.
 struct SparseTangent {
   std::int64_t row = 0;  // of the changes
   int axis = 0;          // of the points
   const void* data = nullptr;
-  bool is_double = true;
+  bool is_double = false;
   std::int64_t stride = 0;
   double number = 0;
 };
 
-// In the order of their rows, each of which has one or more: coordinates that do not move are left
-// out.
+// In the order of their rows, and of the axes within one. Coordinates that do not move are left
+// out, but each row has one that does.
 using SparseTangents = std::vector<SparseTangent>;
 
-// The same for tangents of which most are 0: changes[row][point][channel] is the sum over the
-// tangents of that row.
-void push_sparse(const SamplerView& sampler, const PointsView& points,
+// Points whose coordinates are apart; row and axis of these mean nothing.
+struct MovingPoints {
+  const std::vector<SparseTangent>& coordinates;
+  bool is_double = true;  // else all are float
+  std::int64_t count = 0;
+};
+
+// The same as push_forward for tangents of which most are 0: changes[row][point][channel] is the
+// sum over the tangents of that row.
+void push_sparse(const SamplerView& sampler, const MovingPoints& points,
                  const SparseTangents& tangents, void* values, void* changes, std::uint8_t* valid,
                  const Execution& execution);
 

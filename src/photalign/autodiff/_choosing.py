@@ -27,7 +27,7 @@ def where(condition: Any, *choices: Any) -> Any:
         x if isinstance(x, Jet) else as_constant(x, "numpy.where") for x in choices
     )
     value = np.where(condition, value_of(one), value_of(other))
-    if not isinstance(one, Jet | None) and not isinstance(other, Jet):
+    if not isinstance(one, Jet) and not isinstance(other, Jet):
         return value  # only the condition was a jet
     ours, theirs = partials_of(one), partials_of(other)
     partials: Partials = {
@@ -90,8 +90,8 @@ def sort(a: Any, axis: int | None = -1) -> Any:
 def prod(a: Any, axis: Any = None, *, keepdims: bool = False) -> Jet:
     """Multiply all entries: each derivative by the product of the others."""
     shape = shape_of(a)
-    axes = range(len(shape)) if axis is None else np.atleast_1d(axis)
-    axes = [int(one) % len(shape) for one in axes]
+    given = range(len(shape)) if axis is None else np.atleast_1d(axis)
+    axes = [int(one) % len(shape) for one in given]
     last = list(range(-len(axes), 0))
     kept = [n for i, n in enumerate(shape) if i not in axes]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -87,15 +87,13 @@ def vstack(tup: Sequence[Any]) -> Jet:
     return joined(np.vstack, operands)
 
 
-def broadcast_arrays(*arrays: Any) -> tuple[Jet, ...]:
+def broadcast_arrays(*arrays: Any) -> tuple[Any, ...]:
     """Give all arrays one shape."""
     shape = np.broadcast_shapes(*map(shape_of, arrays))
     return tuple(np.broadcast_to(array, shape) for array in arrays)
 
 
-def full_like(
-    a: Any, fill_value: Any, dtype: Any = None, *, shape: Any = None
-) -> Jet:
+def full_like(a: Any, fill_value: Any, dtype: Any = None, *, shape: Any = None) -> Jet:
     """Make a jet that does not depend on the parameters, unless the filling does."""
     shape = shape_of(a) if shape is None else shape
     kind = np.asarray(value_of(a)).dtype if dtype is None else np.dtype(dtype)
@@ -119,7 +117,7 @@ def empty_like(prototype: Any, dtype: Any = None, *, shape: Any = None) -> Jet:
     return full_like(prototype, 0.0, dtype, shape=shape)
 
 
-RULES = {
+RULES: dict[Any, Callable[..., Any]] = {
     np.stack: stack,
     np.column_stack: column_stack,
     np.vstack: vstack,

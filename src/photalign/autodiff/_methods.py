@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
@@ -16,6 +17,10 @@ class ArrayMethods:
     __slots__ = ()
 
     _value: Any
+
+    def _apply(self, function: Callable[..., Any], *args: Any, **options: Any) -> Jet:
+        jet: Jet = function(self, *args, **options)
+        return jet
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -42,23 +47,23 @@ class ArrayMethods:
     @property
     def T(self) -> Jet:
         """The jet with its axes reversed."""
-        return np.transpose(self)  # type: ignore[call-overload, no-any-return]
+        return self._apply(np.transpose)
 
     def reshape(self, *shape: Any) -> Jet:
         """See `numpy.reshape`; lengths one by one or as a tuple."""
-        return np.reshape(self, _one_tuple(shape))  # type: ignore
+        return self._apply(np.reshape, _one_tuple(shape))
 
     def transpose(self, *axes: Any) -> Jet:
         """See `numpy.transpose`; axes one by one or as a tuple."""
-        return np.transpose(self, _one_tuple(axes) or None)  # type: ignore
+        return self._apply(np.transpose, _one_tuple(axes) or None)
 
     def flatten(self) -> Jet:
         """See `numpy.ravel`."""
-        return np.ravel(self)  # type: ignore
+        return self._apply(np.ravel)
 
     def copy(self) -> Jet:
         """See `numpy.copy`."""
-        return np.copy(self)  # type: ignore
+        return self._apply(np.copy)
 
     def argmin(self, axis: int | None = None) -> Any:
         """See `numpy.argmin`: of the value."""
@@ -87,79 +92,75 @@ class ArrayMethods:
 
     def ravel(self, *args: Any, **options: Any) -> Jet:
         """See `numpy.ravel`."""
-        return np.ravel(self, *args, **options)
+        return self._apply(np.ravel, *args, **options)
 
     def squeeze(self, *args: Any, **options: Any) -> Jet:
         """See `numpy.squeeze`."""
-        return np.squeeze(self, *args, **options)
+        return self._apply(np.squeeze, *args, **options)
 
     def swapaxes(self, *args: Any, **options: Any) -> Jet:
         """See `numpy.swapaxes`."""
-        return np.swapaxes(self, *args, **options)
+        return self._apply(np.swapaxes, *args, **options)
 
     def diagonal(self, *args: Any, **options: Any) -> Jet:
         """See `numpy.diagonal`."""
-        return np.diagonal(self, *args, **options)
+        return self._apply(np.diagonal, *args, **options)
 
     def trace(self, *args: Any, **options: Any) -> Jet:
         """See `numpy.trace`."""
-        return np.trace(self, *args, **options)
+        return self._apply(np.trace, *args, **options)
 
     def repeat(self, *args: Any, **options: Any) -> Jet:
         """See `numpy.repeat`."""
-        return np.repeat(self, *args, **options)
+        return self._apply(np.repeat, *args, **options)
 
     def take(self, *args: Any, **options: Any) -> Jet:
         """See `numpy.take`."""
-        return np.take(self, *args, **options)
+        return self._apply(np.take, *args, **options)
 
     def sum(self, *args: Any, **options: Any) -> Jet:
         """See `numpy.sum`."""
-        return np.sum(self, *args, **options)
+        return self._apply(np.sum, *args, **options)
 
     def mean(self, *args: Any, **options: Any) -> Jet:
         """See `numpy.mean`."""
-        return np.mean(self, *args, **options)
+        return self._apply(np.mean, *args, **options)
 
     def prod(self, *args: Any, **options: Any) -> Jet:
         """See `numpy.prod`."""
-        return np.prod(self, *args, **options)
+        return self._apply(np.prod, *args, **options)
 
     def cumsum(self, *args: Any, **options: Any) -> Jet:
         """See `numpy.cumsum`."""
-        return np.cumsum(self, *args, **options)
-
-    def cumprod(self, *args: Any, **options: Any) -> Jet:
-        """See `numpy.cumprod`."""
-        return np.cumprod(self, *args, **options)
+        return self._apply(np.cumsum, *args, **options)
 
     def min(self, *args: Any, **options: Any) -> Jet:
         """See `numpy.min`."""
-        return np.min(self, *args, **options)
+        return self._apply(np.min, *args, **options)
 
     def max(self, *args: Any, **options: Any) -> Jet:
         """See `numpy.max`."""
-        return np.max(self, *args, **options)
+        return self._apply(np.max, *args, **options)
 
     def var(self, *args: Any, **options: Any) -> Jet:
         """See `numpy.var`."""
-        return np.var(self, *args, **options)
+        return self._apply(np.var, *args, **options)
 
     def std(self, *args: Any, **options: Any) -> Jet:
         """See `numpy.std`."""
-        return np.std(self, *args, **options)
+        return self._apply(np.std, *args, **options)
 
     def clip(self, *args: Any, **options: Any) -> Jet:
         """See `numpy.clip`."""
-        return np.clip(self, *args, **options)
+        return self._apply(np.clip, *args, **options)
 
     def round(self, *args: Any, **options: Any) -> Jet:
         """See `numpy.round`."""
-        return np.round(self, *args, **options)
+        return self._apply(np.round, *args, **options)
 
     def dot(self, *args: Any, **options: Any) -> Jet:
         """See `numpy.dot`."""
-        return np.dot(self, *args, **options)
+        return self._apply(np.dot, *args, **options)
 
 
 def _one_tuple(given: tuple[Any, ...]) -> Any:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,68 +10,78 @@ import numpy as np
 from photalign._checks import as_array, as_points
 from photalign._types import Array
 from photalign.autodiff._duals import Dual, registered
-from photalign.autodiff._partials import Number, full
+from photalign.autodiff._partials import Number, Partials, full
 from photalign.autodiff._stack import Stack
 from photalign.autodiff.jet import Jet, make
 
 
-@dataclass(frozen=True, kw_only=True)
 class Motion:
-    """Points and the derivatives of their coordinates."""
+    """Points and the derivatives of their coordinates.
 
-    points: Any
-    """As they were handed in."""
-    coordinates: list[Array]
-    """Of the values; one array of shape (...) for each axis."""
-    partials: list[dict[Any, Number]]
-    """Their derivatives: numbers, or arrays that broadcast to that shape."""
-    dual: Dual | None
-    """How to make such duals; None for a jet."""
-    is_dense: bool = False
-    """Whether derivatives are handed over as one array."""
+    Parameters
+    ----------
+    points : object
+        As they were handed in.
+    coordinates : list of ndarray, shape (...)
+        Of the values, one for each axis.
+    partials : list of dict
+        Their derivatives: numbers, or arrays that broadcast to that shape.
+    dual : Dual or None
+        How to make such duals; None for a jet.
+    is_dense : bool
+        Whether derivatives are handed over as one array.
+    """
+
+    __slots__ = ("coordinates", "dual", "is_dense", "keys", "partials", "points")
+
+    def __init__(
+        self,
+        points: Any,
+        coordinates: list[Array],
+        partials: list[Partials],
+        dual: Dual | None = None,
+        is_dense: bool = False,
+    ) -> None:
+        self.points = points
+        self.coordinates = coordinates
+        self.partials = partials
+        self.dual = dual
+        self.is_dense = is_dense
+        # The parameters that some coordinate depends on.
+        found: Partials = {}
+        for by in partials:
+            found.update(by)
+        self.keys = list(found)
 
     @property
     def shape(self) -> tuple[int, ...]:
         """The shape of the points without that of one of them."""
         return self.coordinates[0].shape
 
-    @property
-    def keys(self) -> list[Any]:
-        """The parameters that some coordinate depends on."""
-        found: dict[Any, None] = {}
-        for partials in self.partials:
-            found |= dict.fromkeys(partials)
-        return list(found)
+    def together(self) -> Array:
+        """Return the points as one array, shape (..., ndim)."""
+        points = np.stack(self.coordinates, axis=-1)
+        return points if points.dtype == np.float32 else points.astype(np.float64)
 
-    def rows(self) -> Array:
-        """Return the points one after the other, shape (N, ndim)."""
-        kind = np.result_type(*self.coordinates)
-        if kind != np.float32:
-            kind = np.dtype(np.float64)
-        rows = np.empty((len(self.coordinates), *self.shape), kind)
-        for axis, coordinate in enumerate(self.coordinates):
-            rows[axis] = coordinate
-        return rows.reshape(len(rows), -1).T
+    def flattened(self) -> Motion:
+        """Return the same points one after the other, in types that the core reads."""
+        shape = self.shape
+        return Motion(
+            self.points,
+            [_flat(np.asarray(c), shape) for c in self.coordinates],
+            [{k: _flat(v, shape) for k, v in by.items()} for by in self.partials],
+        )
 
-    def tangents(self) -> tuple[list[int], list[int], list[Any]]:
-        """Return the derivatives as the core takes them.
-
-        Returns
-        -------
-        rows, axes : list of int
-            Which of the `keys` and which coordinate each is for.
-        tangents : list of float or ndarray, shape (N,)
-            The derivatives.
-        """
-        shape, places = self.shape, {key: row for row, key in enumerate(self.keys)}
-        found = [
-            (places[key], axis, _flat(partial, shape))
-            for axis, partials in enumerate(self.partials)
-            for key, partial in partials.items()
-        ]
-        found.sort(key=lambda entry: entry[:2])
-        rows, axes, tangents = zip(*found, strict=True)
-        return list(rows), list(axes), list(tangents)
+    @np.errstate(all="ignore")
+    def contracted(self, slopes: Array) -> Array:
+        """Return the changes of something with slopes (..., ndim), one for each key."""
+        changes = np.zeros((len(self.keys), *slopes.shape[:-1]), slopes.dtype)
+        inner = (np.newaxis,) * (slopes.ndim - 1 - len(self.shape))
+        for axis, partials in enumerate(self.partials):
+            for key, partial in partials.items():
+                tangent = full(partial, self.shape)[(..., *inner)]
+                changes[self.keys.index(key)] += slopes[..., axis] * tangent
+        return changes
 
     def rebuilt(self, value: Array, changes: Any) -> Any:
         """Make a dual of samples and their derivatives, one for each of the `keys`."""
@@ -110,29 +119,19 @@ def motion_of(points: Any, ndim: int) -> Motion:
                 f"got {given.shape}"
             )
         given = dict(enumerate(given))
-    return Motion(
-        points=points,
-        coordinates=_columns(value, ndim),
-        partials=_by_coordinate(given, value.shape),
-        dual=dual,
-        is_dense=is_dense,
-    )
+    partials = _by_coordinate(given, value.shape)
+    return Motion(points, _columns(value, ndim), partials, dual, is_dense)
 
 
 def _motion_of_jet(jet: Jet, ndim: int) -> Motion:
     if isinstance(jet, Stack) and jet.components and jet.axis == jet.ndim - 1:
         return Motion(
-            points=jet,
-            coordinates=[np.asarray(c._value) for c in jet.components],
-            partials=[c._partials for c in jet.components],
-            dual=None,
+            jet,
+            [c._value for c in jet.components],
+            [c._partials for c in jet.components],
         )
-    return Motion(
-        points=jet,
-        coordinates=_columns(jet._value, ndim),
-        partials=_by_coordinate(jet._partials, jet.shape),
-        dual=None,
-    )
+    whole = jet._partials, jet.shape
+    return Motion(jet, _columns(jet._value, ndim), _by_coordinate(*whole))
 
 
 def _columns(value: Array, ndim: int) -> list[Array]:
@@ -141,7 +140,7 @@ def _columns(value: Array, ndim: int) -> list[Array]:
 
 def _by_coordinate(
     partials: Mapping[Any, Any], shape: tuple[int, ...]
-) -> list[dict[Any, Number]]:
+) -> list[Partials]:
     """Cut partials of points to those of each coordinate."""
     wholes = {}
     for key, partial in partials.items():
@@ -158,20 +157,14 @@ def _by_coordinate(
     ]
 
 
-def _flat(partial: Number, shape: tuple[int, ...]) -> Number:
-    """Return a partial as a number or one for each point."""
-    if type(partial) is float:
-        return partial
-    if np.ndim(partial) == 0 or not any(partial.strides):
-        return float(partial.flat[0]) if np.size(partial) else 0.0
-    flat = full(partial, shape).reshape(-1)
-    if flat.dtype not in (np.float64, np.float32):
-        return flat.astype(np.float64)
-    if flat.strides[0] % flat.itemsize or not flat.flags.aligned:
-        return flat.copy()
-    return flat
-
-
-def tangent_of(partial: Number, shape: tuple[int, ...], n_axes: int) -> Array:
-    """Return a partial as an array with so many more axes of length 1."""
-    return full(partial, shape)[(..., *(np.newaxis,) * n_axes)]
+def _flat(numbers: Number, shape: tuple[int, ...]) -> Number:
+    """Return one number, or one for each point."""
+    if type(numbers) is float:
+        return numbers
+    if not any(numbers.strides) and numbers.size:  # one number, perhaps spread out
+        return float(numbers.flat[0])
+    flat = full(numbers, shape).reshape(-1)
+    kind = np.float32 if flat.dtype == np.float32 else np.float64
+    if flat.strides[0] % flat.itemsize:
+        flat = flat.copy()
+    return np.require(flat, kind, ["ALIGNED"])

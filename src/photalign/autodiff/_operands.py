@@ -7,12 +7,9 @@ from typing import Any
 import numpy as np
 
 from photalign._types import Array
-from photalign.autodiff._partials import Number, Partials
+from photalign.autodiff._partials import Partials
 from photalign.autodiff._seeds import Seed, common_seed
 from photalign.autodiff.jet import Jet
-
-# Integers become the smallest of these that holds them exactly, as in NumPy.
-_SMALL_INTEGERS = np.dtype("i2").itemsize
 
 
 def name_of(function: Any) -> str:
@@ -38,22 +35,28 @@ def refuse_output(name: str) -> TypeError:
     )
 
 
-def as_constant(operand: Any, name: str) -> Array:
-    """Read an operand that is no jet as an array of real numbers."""
+def as_constant(operand: Any, name: str, kind: Any = np.float32) -> Array:
+    """Read an operand that is no jet, in at least this type of real numbers.
+
+    Slopes are computed of constants too, so these must be as exact as jets are. As in
+    NumPy, a Python number takes the type, and small integers fit into float32.
+    """
+    if type(operand) in (float, int, bool):
+        return np.asarray(operand, kind)
     if isinstance(operand, np.ma.MaskedArray):
         raise TypeError(f"{name}: expected an array without a mask beside a Jet")
+    if isinstance(operand, np.matrix):  # whose operators mean something else
+        raise TypeError(f"{name}: expected an array beside a Jet, got a matrix; use .A")
     if isinstance(operand, list | tuple) and any(isinstance(v, Jet) for v in operand):
         raise TypeError(
             f"{name}: expected arrays or jets, got a list of jets; use np.stack"
         )
     array = np.asarray(operand)
-    if array.dtype.kind == "f":
-        return array
-    if array.dtype.kind not in "biu":
+    if array.dtype.kind not in "biuf":
         raise TypeError(
             f"{name}: expected real numbers beside a Jet, got dtype {array.dtype}"
         )
-    return array.astype(np.result_type(array.dtype, np.float16))
+    return array.astype(np.result_type(array.dtype, kind), copy=False)
 
 
 def value_of(operand: Any) -> Any:
@@ -81,8 +84,3 @@ def seed_of(operands: Any) -> Seed:
     if seed is None:
         raise TypeError("expected a Jet among the arguments, got none")
     return seed
-
-
-def is_zero(partial: Number) -> bool:
-    """Whether that is a number 0, not an array of zeros."""
-    return isinstance(partial, float) and partial == 0.0

@@ -23,13 +23,15 @@ ONE = 1.0
 
 def scaled(partials: Partials, factor: Number) -> Partials:
     """Multiply by a number or an array."""
+    if type(factor) is int:
+        factor = float(factor)
     for partial in partials.values():
         if partial is not ONE:
             return _products(partials, factor)
     return dict.fromkeys(partials, factor)
 
 
-# The value may well exist where the product does not, and numpy has said about the value
+# The value may well exist where the product does not, and of the value NumPy has said
 # what there is to say.
 @np.errstate(all="ignore")
 def _products(partials: Partials, factor: Number) -> Partials:
@@ -77,9 +79,7 @@ def subtracted(one: Partials, other: Partials) -> Partials:
 
 
 @np.errstate(all="ignore")
-def mixed(
-    one: Partials, by_one: Number, other: Partials, by_other: Number
-) -> Partials:
+def mixed(one: Partials, by_one: Number, other: Partials, by_other: Number) -> Partials:
     """Return the total derivative of a function of two values."""
     return added(chained(one, by_one), chained(other, by_other))
 

@@ -37,6 +37,13 @@ def bilinear(function: Any, one: Any, other: Any, *args: Any, **options: Any) ->
         raise TypeError(f"{name}: expected no jets but the first two arguments")
     operands = [x if isinstance(x, Jet) else as_constant(x, name) for x in (one, other)]
 
+    if function is np.tensordot and len(shape_of(operands[1])) == 1:
+        axes = args[0] if args else options.get("axes")
+        if type(axes) is int and axes == 1:
+            function = np.dot
+    if function is np.dot:
+        return product(np.dot, *operands)
+
     def multiplied(a: Any, b: Any) -> Any:
         return function(a, b, *args, **options)
 
@@ -46,9 +53,13 @@ def bilinear(function: Any, one: Any, other: Any, *args: Any, **options: Any) ->
 def einsum(*args: Any, **options: Any) -> Jet:
     """Sum products; every array may be a jet."""
     if options.keys() - {"optimize"}:
-        raise TypeError("numpy.einsum: expected no other option with a Jet than optimize")
-    # With subscripts as a string arrays follow, else arrays and their subscripts take turns.
-    places = range(1, len(args)) if isinstance(args[0], str) else range(0, len(args) - 1, 2)
+        raise TypeError(
+            "numpy.einsum: expected no other option with a Jet than optimize"
+        )
+    # Arrays follow subscripts that are a string, or take turns with theirs.
+    places = (
+        range(1, len(args)) if isinstance(args[0], str) else range(0, len(args) - 1, 2)
+    )
     values = [value_of(x) for x in args]
     for i in places:
         if not isinstance(args[i], Jet):

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from photalign.autodiff._operands import partials_of, seed_of, shape_of, value_of
-from photalign.autodiff._partials import Number, Partials, added, full
+from photalign.autodiff._partials import Number, Partials, added, full, scaled
+from photalign.autodiff._stack import Stack
 from photalign.autodiff.jet import Jet, make
 
 _LOG2 = float(np.log(2.0))
@@ -150,7 +151,6 @@ REDUCTIONS: dict[tuple[np.ufunc, str], Callable[..., Any]] = {
     (np.add, "reduce"): np.sum,
     (np.add, "accumulate"): np.cumsum,
     (np.multiply, "reduce"): np.prod,
-    (np.multiply, "accumulate"): np.cumprod,
     (np.maximum, "reduce"): np.max,
     (np.minimum, "reduce"): np.min,
     (np.logical_and, "reduce"): np.all,
@@ -163,6 +163,10 @@ def product(function: Callable[..., Any], one: Any, other: Any, **options: Any) 
     """Apply a function that is linear in each of two arrays."""
     a, b = value_of(one), value_of(other)
     value = function(a, b, **options)
+    if function in (np.matmul, np.dot) and not options:
+        partials = _combined(one, other)
+        if partials is not None:
+            return make(value, partials, seed_of((one, other)))
     with np.errstate(all="ignore"):
         by_one: Partials = {
             k: function(full(v, shape_of(one)), b, **options)
@@ -173,3 +177,17 @@ def product(function: Callable[..., Any], one: Any, other: Any, **options: Any) 
             for k, v in partials_of(other).items()
         }
     return make(value, added(by_one, by_other), seed_of((one, other)))
+
+
+def _combined(matrix: Any, vector: Any) -> Partials | None:
+    """Return the partials of a linear combination by parameters of a constant matrix.
+
+    Each parameter has a column of its own. Partials as arrays of 0 and 1 would make as
+    many products of matrices as there are parameters.
+    """
+    if isinstance(matrix, Jet) or not isinstance(vector, Stack) or vector.ndim != 1:
+        return None
+    partials: Partials = {}
+    for i, component in enumerate(vector.components or ()):
+        partials = added(partials, scaled(component._partials, matrix[..., i]))
+    return partials if vector.components else None

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from photalign._types import Array
-from photalign.autodiff._partials import ONE, Partials
+from photalign.autodiff._partials import ONE, Number, Partials
 from photalign.autodiff._seeds import Seed
 from photalign.autodiff.jet import Jet, make
 
@@ -43,7 +43,7 @@ class Stack(Jet):
         return self._whole
 
     @property
-    def _value(self) -> Array:  # type: ignore[override]
+    def _value(self) -> Number:
         return self._together()._value
 
     @property
@@ -62,6 +62,8 @@ class Stack(Jet):
         return self.shape[0]
 
     def __getitem__(self, key: Any) -> Jet:
+        if type(key) is int and self._axis == 0 and self._components:
+            return self._components[key]
         if self._components:
             at = self._along_axis(key)
             if isinstance(at, slice):
@@ -111,7 +113,8 @@ def seeded(params: Array) -> Jet:
     """Make a jet of parameters by which derivatives are to be taken."""
     seed = Seed(params.size)
     if params.ndim == 1 and params.size:
-        return stacked([make(p, {k: ONE}, seed) for k, p in enumerate(params)], 0, seed)
+        jets = [make(p, {k: ONE}, seed) for k, p in enumerate(params)]
+        return stacked(jets, 0, seed)
     if params.ndim == 0:
         return make(params[()], {0: ONE}, seed)
     identity = np.eye(params.size, dtype=params.dtype)

@@ -16,7 +16,7 @@ from photalign.autodiff._operands import (
     seed_of,
     value_of,
 )
-from photalign.autodiff._partials import added, chained
+from photalign.autodiff._partials import Partials, added, chained
 from photalign.autodiff.jet import Jet, make
 
 # Functions that may have keywords which change nothing.
@@ -69,7 +69,8 @@ def _knows_better(operand: Any) -> bool:
 def _call(ufunc: np.ufunc, name: str, inputs: tuple[Any, ...]) -> Any:
     if ufunc in _slopes.OF_VALUES:
         return ufunc(*map(value_of, inputs))
-    operands = [x if isinstance(x, Jet) else as_constant(x, name) for x in inputs]
+    kind = np.result_type(*(x.dtype for x in inputs if isinstance(x, Jet)))
+    operands = [x if isinstance(x, Jet) else as_constant(x, name, kind) for x in inputs]
     if ufunc in _OPERATORS:
         return _OPERATORS[ufunc](*operands)
     if ufunc in _slopes.STEPS:
@@ -85,7 +86,7 @@ def _call(ufunc: np.ufunc, name: str, inputs: tuple[Any, ...]) -> Any:
     raise no_rule(name)
 
 
-def _unary(ufunc: np.ufunc, jet: Jet) -> Jet:
+def _unary(ufunc: np.ufunc, jet: Any) -> Jet:
     x = jet._value
     y = ufunc(x)
     with np.errstate(all="ignore"):
@@ -96,7 +97,7 @@ def _unary(ufunc: np.ufunc, jet: Jet) -> Jet:
 def _binary(ufunc: np.ufunc, one: Any, other: Any) -> Jet:
     a, b = value_of(one), value_of(other)
     y = ufunc(a, b)
-    partials = {}
+    partials: Partials = {}
     with np.errstate(all="ignore"):
         for operand, slope in zip((one, other), _slopes.BINARY[ufunc], strict=True):
             if isinstance(operand, Jet):

@@ -1,0 +1,13 @@
+"""Time of derivatives: jets in NumPy, and samplers inside other systems."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from benchmarks import jets
+from benchmarks.table import Row
+
+
+def rows(count: int) -> Iterator[Row]:
+    """Measure in what is installed, with ``count`` repetitions of each timing."""
+    yield from jets.rows(count)
