@@ -150,8 +150,7 @@ class Sampler {
     });
   }
 
-  // `jacobian` is (point, axis, parameter); `hessian`, of which the upper triangle is written,
-  // `gradient` and `totals` are added to.
+  // `jacobian` is (point, axis, parameter); `hessian`, `gradient` and `totals` are added to.
   void add_equations(const Points& points, const AnyArray& jacobian, const Input& reference,
                      const std::optional<Input>& weights, const ReadDoubles& gain,
                      const ReadDoubles& bias, int loss, double threshold, bool solves_brightness,
@@ -303,7 +302,7 @@ void bind_sampling(nb::module_& m) {
            nb::arg("bias").noconvert(), nb::arg("loss"), nb::arg("threshold"),
            nb::arg("solves_brightness"), nb::arg("hessian").noconvert(),
            nb::arg("gradient").noconvert(), nb::arg("totals").noconvert(), nb::arg("threads"),
-           "Add the normal equations of residuals; of the Hessian the upper triangle.")
+           "Add the normal equations of residuals.")
       .def("scatter", &Sampler::scatter, nb::arg("points").noconvert(),
            nb::arg("cotangents").noconvert(), nb::arg("image").noconvert(),
            "Add the cotangents of values to the pixels that the values were made of.");

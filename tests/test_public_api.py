@@ -21,6 +21,7 @@ from photalign.warps import WARPS
 NAMES = {
     *("align", "Alignment", "AlignmentError", "Status", "Step"),
     *("Sampler", "resample", "image_gradients"),
+    *("linearize", "Linearization", "residuals"),
     *("Warp", "Translation", "Euclidean", "Similarity", "Affine", "Homography"),
     *("Squared", "Huber", "Cauchy", "Tukey", "GemanMcClure"),
     *("Plain", "GainBias", "Normalized"),
@@ -44,6 +45,14 @@ SIGNATURES = {
         *("image", "warp", "shape", "*", "kernel", "fill", "return_mask", "threads")
     ],
     pa.image_gradients: ["image", "method", "*", "boundary"],
+    pa.linearize: [
+        *("sampler", "points", "point_jacobian", "reference", "*", "weights", "loss"),
+        *("gain", "bias", "brightness", "threads"),
+    ],
+    pa.residuals: [
+        *("sampler", "warp", "reference", "points", "*", "jacobian", "weights"),
+        *("gain", "bias", "brightness", "min_overlap"),
+    ],
 }
 
 

@@ -1,93 +1,67 @@
 // Hot file: from samples and the motion of their points to normal equations. Compiled once per
 // instruction set.
 //
-// With g the gradient of a channel and J the Jacobian of a point, (axis, parameter), J'g is the row
+// With g the gradient of a channel and J the Jacobian of a point, (axis, parameter), g'J is the row
 // of the channel in the Jacobian of the residuals. It is formed if there is one channel only. Else
 // S = sum over the channels of w g g' comes first, so that J'SJ costs the same for any number of
 // them.
+#include "photalign/motion_rows.hpp"
 #include "photalign/row_products.hpp"
 #include "photalign/weighing.hpp"
 
 PHOTALIGN_ISA_BEGIN
 namespace {
 
-// Where everything of a run lies in the scratch.
+// How everything of a run lies in the scratch.
 struct Layout {
-  std::int64_t unknown_columns;  // of the rows on the right: parameters, residual, gains and biases
-  std::int64_t left_size, right_size;
-  int rows_per_point;
-  std::int64_t at_once;  // points of a block, whose rows stay in the nearest cache
+  std::int64_t parameters, unknowns;
+  std::int64_t left_size;   // of a row: the unknowns and the residual
+  std::int64_t right_size;  // of a row of the Jacobian of a point
+  std::int64_t products;    // unknowns and residual, by what is on the right
+  std::int64_t rows_per_point;
+  std::int64_t at_once;    // points of a block, whose rows stay in the nearest cache
+  std::int64_t residuals;  // of a block
 
-  explicit Layout(const SampledRun& run) {
-    const std::int64_t parameters = run.jacobian.parameters;
-    unknown_columns = run.unknowns() + 1;
-    left_size = padded(parameters);
-    right_size = padded(unknown_columns);
-    rows_per_point = run.channels > 1 ? run.dimension : 1;
-    at_once = 3072 / (rows_per_point * (left_size + right_size));
-    at_once = at_once < 8 ? 8 : at_once > 64 ? 64 : at_once;
+  explicit Layout(const SampledRun& run)
+      : parameters(run.jacobian.parameters),
+        unknowns(run.unknowns()),
+        left_size(padded(unknowns + 1)),
+        right_size(padded(parameters)) {
+    const bool alone = run.channels == 1;
+    products = (unknowns + 1) * padded(alone ? unknowns : parameters);
+    rows_per_point = alone ? 1 : run.dimension;
+    const std::int64_t fitting = 3072 / (rows_per_point * left_size + run.dimension * right_size);
+    at_once = fitting < 8 ? 8 : fitting > 64 ? 64 : fitting;
+    residuals = padded(at_once * run.channels);
   }
-
-  std::int64_t products() const { return left_size * right_size; }
-  std::int64_t rows() const { return at_once * rows_per_point; }
 };
 
-// A Jacobian's row as doubles, readable up to the padded size.
-class RowReader {
- public:
-  RowReader(const PointJacobian& jacobian, std::int64_t size, double* room)
-      : jacobian_(jacobian), size_(size), room_(room) {
-    is_packed_ = jacobian.is_double && jacobian.end &&
-                 jacobian.parameter_stride == static_cast<std::int64_t>(sizeof(double));
-  }
-
-  const double* operator()(std::int64_t point, int axis) const {
-    const std::byte* from =
-        jacobian_.data + point * jacobian_.point_stride + axis * jacobian_.axis_stride;
-    if (is_packed_ && from + size_ * static_cast<std::int64_t>(sizeof(double)) <= jacobian_.end)
-      return reinterpret_cast<const double*>(from);
-    double* to = room_ + axis * size_;
-    jacobian_.is_double ? convert<double>(from, to) : convert<float>(from, to);
-    return to;
-  }
-
- private:
-  template <class T>
-  void convert(const std::byte* from, double* to) const {
-    for (std::int64_t p = 0; p < jacobian_.parameters; ++p) {
-      T number;
-      std::memcpy(&number, from + p * jacobian_.parameter_stride, sizeof number);
-      to[p] = static_cast<double>(number);
-    }
-  }
-
-  const PointJacobian& jacobian_;
-  std::int64_t size_;
-  double* room_;
-  bool is_packed_;
-};
+double* take(double*& scratch, std::int64_t count) {
+  double* mine = scratch;
+  scratch += count;
+  for (std::int64_t i = 0; i < count; ++i) mine[i] = 0;
+  return mine;
+}
 
 template <class S, int D>
 class Accumulator {
  public:
   Accumulator(const SampledRun& run, double* scratch, const EquationSums& sums)
-      : run_(run),
-        layout_(run),
-        sums_(sums),
-        reader_(run.jacobian, layout_.left_size, take(scratch, D * layout_.left_size)) {
-    const std::int64_t residuals = layout_.at_once * run.channels;
-    products_ = take(scratch, layout_.products());
-    left_ = take(scratch, layout_.rows() * layout_.left_size);
-    right_ = take(scratch, layout_.rows() * layout_.right_size);
-    gain_ = take(scratch, residuals);
-    bias_ = take(scratch, residuals);
-    weighed_.value = take(scratch, residuals);
-    weighed_.residual = take(scratch, residuals);
-    weighed_.weight = take(scratch, residuals);
-    weighed_.room = take(scratch, residuals);
-    for (std::int64_t i = 0; i < residuals; ++i) {
-      gain_[i] = run.observations.gain[i % run.channels];
-      bias_[i] = run.observations.bias[i % run.channels];
+      : run_(run), sums_(sums), layout_(run) {
+    products_ = take(scratch, layout_.products);
+    left_ = take(scratch, layout_.at_once * layout_.rows_per_point * layout_.left_size);
+    right_ = take(scratch, layout_.at_once * D * layout_.right_size);
+    motion_ = take(scratch, layout_.at_once * D * layout_.right_size);
+    gain_ = take(scratch, layout_.residuals);
+    bias_ = take(scratch, layout_.residuals);
+    weighed_.value = take(scratch, layout_.residuals);
+    weighed_.residual = take(scratch, layout_.residuals);
+    weighed_.weight = take(scratch, layout_.residuals);
+    weighed_.room = take(scratch, layout_.residuals);
+    const Observations& o = run.observations;
+    for (std::int64_t i = 0; i < layout_.at_once * run.channels; ++i) {
+      gain_[i] = o.gain[i % run.channels];
+      bias_[i] = o.bias[i % run.channels];
     }
   }
 
@@ -96,122 +70,130 @@ class Accumulator {
       const std::int64_t left = run_.count - first;
       const std::int64_t count = left < layout_.at_once ? left : layout_.at_once;
       weigh<S>(run_, first, count, gain_, bias_, weighed_, sums_.totals);
-      const std::int64_t rows =
-          run_.channels == 1 ? rows_of_one_channel(first, count) : rows_of_all(first, count);
-      add_products({left_, right_, layout_.left_size, layout_.right_size, rows}, products_);
-      if (run_.observations.solves_brightness) add_brightness(count);
+      const MotionRows motion = motion_rows(run_.jacobian, first, count, D, motion_);
+      run_.channels == 1 ? add_channel(first, count, motion) : add_channels(first, count, motion);
     }
     hand_over();
   }
 
  private:
-  static double* take(double*& scratch, std::int64_t count) {
-    double* mine = scratch;
-    scratch += count;
-    for (std::int64_t i = 0; i < count; ++i) mine[i] = 0;
-    return mine;
-  }
-
   const S* gradient(std::int64_t point) const {
     return static_cast<const S*>(run_.gradients) + point * run_.channels * D;
   }
 
-  // On the left a row of the residuals' Jacobian, on the right the same times its weight.
-  std::int64_t rows_of_one_channel(std::int64_t first, std::int64_t count) {
+  // Rows of the residuals' Jacobian and the residual, times the root of the weight.
+  void add_channel(std::int64_t first, std::int64_t count, const MotionRows& motion) {
     constexpr int width = lanes_of<double>;
-    const std::int64_t parameters = run_.jacobian.parameters;
-    double* left = left_;
-    double* right = right_;
-    for (std::int64_t k = 0; k < count; ++k) {
-      const double w = weighed_.weight[k];
-      if (w == 0) continue;  // whatever the Jacobian is
-      const S* g = gradient(first + k);
+    const std::int64_t parameters = layout_.parameters;
+    const std::int64_t residual = layout_.unknowns;
+    const bool solves_brightness = residual > parameters;
+    const double gain = gain_[0];
+    double* row = left_;
+    for (std::int64_t i = 0; i < count; i += width)
+      store(weighed_.room + i, square_root(load(weighed_.weight + i)));
+    const S* g = gradient(first);
+    for (std::int64_t k = 0; k < count; ++k, g += D) {
+      const double root = weighed_.room[k];
+      if (root == 0) continue;  // whatever the Jacobian is
+      const double* from = motion.data + k * motion.point_stride;
       Double slope[D];
-      const double* motion[D];
-      for (int a = 0; a < D; ++a) {
-        slope[a] = splat(gain_[0] * static_cast<double>(g[a]));
-        motion[a] = reader_(first + k, a);
-      }
+      for (int a = 0; a < D; ++a) slope[a] = splat(root * gain * static_cast<double>(g[a]));
       for (std::int64_t p = 0; p < parameters; p += width) {
-        Double change = slope[0] * load(motion[0] + p);
-        for (int a = 1; a < D; ++a) change += slope[a] * load(motion[a] + p);
-        store(left + p, change);
-        store(right + p, w * change);
+        Double change = slope[0] * load(from + p);
+        for (int a = 1; a < D; ++a) change += slope[a] * load(from + a * motion.axis_stride + p);
+        store(row + p, change);
       }
-      right[parameters] = w * weighed_.residual[k];
-      if (run_.observations.solves_brightness) {
-        right[parameters + 1] = w * weighed_.value[k];
-        right[parameters + 2] = w;
+      if (solves_brightness) {
+        row[parameters] = root * weighed_.value[k];
+        row[parameters + 1] = root;
       }
-      left += layout_.left_size;
-      right += layout_.right_size;
+      row[residual] = root * weighed_.residual[k];
+      row += layout_.left_size;
     }
-    return (left - left_) / layout_.left_size;
+    add_products({.left = left_,
+                  .right = left_,
+                  .left_count = residual + 1,
+                  .left_stride = layout_.left_size,
+                  .right_count = residual,
+                  .right_stride = layout_.left_size,
+                  .rows = (row - left_) / layout_.left_size},
+                 products_);
   }
 
-  // On the left the Jacobian of the point, on the right the sums over the channels times it.
-  std::int64_t rows_of_all(std::int64_t first, std::int64_t count) {
+  // On the right the Jacobian of the point, on the left the sums over the channels times it.
+  void add_channels(std::int64_t first, std::int64_t count, const MotionRows& motion) {
     constexpr int width = lanes_of<double>;
     const std::int64_t channels = run_.channels;
-    const std::int64_t parameters = run_.jacobian.parameters;
+    const std::int64_t parameters = layout_.parameters;
     double* left = left_;
     double* right = right_;
-    for (std::int64_t k = 0; k < count; ++k) {
+    const S* g = gradient(first);
+    for (std::int64_t k = 0; k < count; ++k, g += channels * D) {
       double square[D][D] = {}, pull[D] = {};
-      bool is_used = false;
-      const S* g = gradient(first + k);
-      for (std::int64_t c = 0; c < channels; ++c, g += D) {
-        const double w = weighed_.weight[k * channels + c];
-        if (w == 0) continue;
-        is_used = true;
-        double slope[D];
-        for (int a = 0; a < D; ++a) slope[a] = gain_[c] * static_cast<double>(g[a]);
-        for (int a = 0; a < D; ++a) {
-          for (int b = 0; b < D; ++b) square[a][b] += w * slope[a] * slope[b];
-          pull[a] += w * slope[a] * weighed_.residual[k * channels + c];
-        }
-      }
-      if (!is_used) continue;  // whatever the Jacobian is
-      const double* motion[D];
-      for (int a = 0; a < D; ++a) motion[a] = reader_(first + k, a);
+      if (!sum_channels(k, g, square, pull)) continue;  // whatever the Jacobian is
+      const double* from = motion.data + k * motion.point_stride;
       for (int a = 0; a < D; ++a) {
         for (std::int64_t p = 0; p < parameters; p += width) {
-          Double change = square[a][0] * load(motion[0] + p);
-          for (int b = 1; b < D; ++b) change += square[a][b] * load(motion[b] + p);
-          store(left + p, load(motion[a] + p));
-          store(right + p, change);
+          Double change = square[a][0] * load(from + p);
+          for (int b = 1; b < D; ++b)
+            change += square[a][b] * load(from + b * motion.axis_stride + p);
+          store(left + p, change);
+          store(right + p, load(from + a * motion.axis_stride + p));
         }
-        right[parameters] = pull[a];
-        if (run_.observations.solves_brightness) write_brightness(first, k, a, right);
+        if (layout_.unknowns > parameters) write_brightness(k, g + a, left + parameters);
+        left[layout_.unknowns] = pull[a];
         left += layout_.left_size;
         right += layout_.right_size;
       }
     }
-    return (left - left_) / layout_.left_size;
+    add_products({.left = left_,
+                  .right = right_,
+                  .left_count = layout_.unknowns + 1,
+                  .left_stride = layout_.left_size,
+                  .right_count = parameters,
+                  .right_stride = layout_.right_size,
+                  .rows = (left - left_) / layout_.left_size},
+                 products_);
+    if (layout_.unknowns > parameters) add_brightness(count);
   }
 
-  void write_brightness(std::int64_t first, std::int64_t k, int axis, double* right) const {
-    const std::int64_t channels = run_.channels;
-    double* to = right + run_.jacobian.parameters + 1;
-    const S* g = gradient(first + k) + axis;
-    for (std::int64_t c = 0; c < channels; ++c, g += D) {
-      const std::int64_t i = k * channels + c;
+  // Sums of w g g' and of w r g; false if all weights are 0.
+  bool sum_channels(std::int64_t k, const S* g, double (&square)[D][D], double (&pull)[D]) const {
+    const std::int64_t end = (k + 1) * run_.channels;
+    bool is_used = false;
+    for (std::int64_t i = k * run_.channels; i < end; ++i, g += D) {
       const double w = weighed_.weight[i];
-      const double slope = w == 0 ? 0 : w * gain_[c] * static_cast<double>(*g);
-      *to++ = w == 0 ? 0 : slope * weighed_.value[i];
+      is_used |= w > 0;
+      double slope[D];
+      for (int a = 0; a < D; ++a) slope[a] = gain_[i] * static_cast<double>(g[a]);
+      for (int a = 0; a < D; ++a) {
+        const double weighted = w * slope[a];
+        for (int b = 0; b < D; ++b) square[a][b] += weighted * slope[b];
+        pull[a] += weighted * weighed_.residual[i];
+      }
+    }
+    return is_used;
+  }
+
+  // For each channel w g times the derivatives by gain and bias: the sample and 1.
+  void write_brightness(std::int64_t k, const S* g, double* to) const {
+    const std::int64_t end = (k + 1) * run_.channels;
+    for (std::int64_t i = k * run_.channels; i < end; ++i, g += D) {
+      const double w = weighed_.weight[i];
+      const double slope = w * gain_[i] * static_cast<double>(*g);
+      *to++ = w > 0 ? slope * weighed_.value[i] : 0;  // which may be NaN
       *to++ = slope;
     }
   }
 
-  // The products of the columns of gain and bias with one another and with the residual.
+  // The products of the derivatives by gain and bias with one another and with the residual.
   void add_brightness(std::int64_t count) {
-    const std::int64_t channels = run_.channels;
-    const std::int64_t size = run_.unknowns();
-    for (std::int64_t c = 0; c < channels; ++c) {
+    const std::int64_t size = layout_.unknowns;
+    for (std::int64_t c = 0; c < run_.channels; ++c) {
       double wmm = 0, wm = 0, w1 = 0, wmr = 0, wr = 0;
-      for (std::int64_t i = c; i < count * channels; i += channels) {
+      for (std::int64_t i = c; i < count * run_.channels; i += run_.channels) {
         const double w = weighed_.weight[i];
-        if (w == 0) continue;  // the value may be NaN
+        if (w == 0) continue;
         const double m = weighed_.value[i], r = weighed_.residual[i];
         wmm += w * m * m;
         wm += w * m;
@@ -219,7 +201,7 @@ class Accumulator {
         wmr += w * m * r;
         wr += w * r;
       }
-      const std::int64_t at = run_.jacobian.parameters + 2 * c;
+      const std::int64_t at = layout_.parameters + 2 * c;
       sums_.hessian[at * size + at] += wmm;
       sums_.hessian[at * size + at + 1] += wm;
       sums_.hessian[(at + 1) * size + at + 1] += w1;
@@ -228,26 +210,27 @@ class Accumulator {
     }
   }
 
-  // From the padded products to the sums.
+  // From the products to the sums, of which the upper triangle is wanted.
   void hand_over() const {
-    const std::int64_t parameters = run_.jacobian.parameters;
-    const std::int64_t size = run_.unknowns();
-    for (std::int64_t i = 0; i < parameters; ++i) {
-      const double* from = products_ + i * layout_.right_size;
-      double* to = sums_.hessian + i * size;
-      for (std::int64_t j = i; j < parameters; ++j) to[j] += from[j];
-      sums_.gradient[i] += from[parameters];
-      for (std::int64_t j = parameters; j < size; ++j) to[j] += from[j + 1];
+    const std::int64_t size = layout_.unknowns;
+    const std::int64_t known = run_.channels == 1 ? size : layout_.parameters;
+    const double* from = products_;
+    for (std::int64_t i = 0; i < size; ++i, from += padded(known)) {
+      if (i < known)
+        for (std::int64_t j = i; j < known; ++j) sums_.hessian[i * size + j] += from[j];
+      else
+        for (std::int64_t j = 0; j < known; ++j) sums_.hessian[j * size + i] += from[j];
     }
+    for (std::int64_t j = 0; j < known; ++j) sums_.gradient[j] += from[j];
   }
 
   const SampledRun& run_;
-  Layout layout_;
   const EquationSums& sums_;
-  RowReader reader_;
+  Layout layout_;
   double* products_;
   double* left_;
   double* right_;
+  double* motion_;
   double* gain_;
   double* bias_;
   Weighed weighed_;
@@ -255,9 +238,9 @@ class Accumulator {
 
 std::size_t scratch_doubles(const SampledRun& run) {
   const Layout layout(run);
-  return static_cast<std::size_t>(run.dimension * layout.left_size + layout.products() +
-                                  layout.rows() * (layout.left_size + layout.right_size) +
-                                  6 * layout.at_once * run.channels);
+  return static_cast<std::size_t>(
+      layout.products + layout.at_once * layout.rows_per_point * layout.left_size +
+      2 * layout.at_once * run.dimension * layout.right_size + 6 * layout.residuals);
 }
 
 template <class S>

@@ -23,10 +23,13 @@ EquationSums sums_in(double* numbers, std::int64_t unknowns) {
   return {numbers, numbers + unknowns * unknowns, numbers + unknowns * (unknowns + 1)};
 }
 
+// To both triangles.
 void add(const EquationSums& from, std::int64_t unknowns, const EquationSums& to) {
   for (std::int64_t i = 0; i < unknowns; ++i)
-    for (std::int64_t j = i; j < unknowns; ++j)
-      to.hessian[i * unknowns + j] += from.hessian[i * unknowns + j];
+    for (std::int64_t j = i; j < unknowns; ++j) {
+      const double sum = to.hessian[i * unknowns + j] + from.hessian[i * unknowns + j];
+      to.hessian[i * unknowns + j] = to.hessian[j * unknowns + i] = sum;
+    }
   for (std::int64_t i = 0; i < unknowns; ++i) to.gradient[i] += from.gradient[i];
   for (std::int64_t i = 0; i < n_totals; ++i) to.totals[i] += from.totals[i];
 }

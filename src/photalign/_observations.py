@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -92,6 +93,8 @@ class Observations:
 
 def _packed(array: Array, native: frozenset[np.dtype[np.generic]]) -> Array:
     dtype = array.dtype if array.dtype in native else np.dtype(np.float64)
+    if dtype is array.dtype and array.flags.c_contiguous and array.flags.aligned:
+        return array
     if array.dtype == np.bool_:
         dtype = np.dtype(np.uint8)
     return np.require(array, dtype, ["C_CONTIGUOUS", "ALIGNED"])
@@ -118,6 +121,8 @@ def _weights(
 
 
 def _per_channel(value: ArrayLike, channels: int, name: str) -> FloatArray:
+    if type(value) is float and math.isfinite(value):  # what most calls hand in
+        return np.full(channels, value)
     given = as_array(value, name)
     if given.shape not in ((), (channels,)) or not np.isfinite(given).all():
         raise ValueError(
@@ -130,3 +135,13 @@ def _per_channel(value: ArrayLike, channels: int, name: str) -> FloatArray:
 def _solves(brightness: str | Brightness) -> bool:
     name = brightness.name if isinstance(brightness, Brightness) else brightness
     return choice(name, ("none", "gain_bias"), "brightness") == "gain_bias"
+
+
+def differentiable(sampler: Sampler, what: str) -> None:
+    """Check that a sampler is one, and that its kernel has derivatives."""
+    if not isinstance(sampler, Sampler):
+        raise TypeError(
+            f"sampler: expected a Sampler, got {type(sampler).__name__}; "
+            "pass pa.Sampler(image)"
+        )
+    sampler._expect_derivatives(what)

@@ -9,7 +9,7 @@ from typing import cast
 import numpy as np
 
 from photalign._checks import thread_count
-from photalign._observations import Observations
+from photalign._observations import Observations, differentiable
 from photalign._point_blocks import (
     PointBlock,
     PointFunction,
@@ -235,12 +235,7 @@ def linearize(
     >>> pa.linearize(moving, blocks, None, reference.ravel()).step().shape
     (6,)
     """
-    if not isinstance(sampler, Sampler):
-        raise TypeError(
-            f"sampler: expected a Sampler, got {type(sampler).__name__}; "
-            "pass pa.Sampler(image)"
-        )
-    sampler._expect_derivatives("linearize")
+    differentiable(sampler, "linearize")
     block, shape = None, None
     if not callable(points):
         if point_jacobian is None:
@@ -308,7 +303,7 @@ def _sum(
             thread_count(threads) if is_long else 1,
         )
     return Linearization(
-        hessian=np.triu(hessian) + np.triu(hessian, 1).T,
+        hessian=hessian,
         gradient=gradient,
         cost=float(totals[0]) / 2,
         weight=float(totals[1]),

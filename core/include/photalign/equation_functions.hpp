@@ -54,7 +54,7 @@ struct SampledRun {
   }
 };
 
-// Sums over valid residuals: J'WJ, of which only the upper triangle is written, J'Wr, and totals.
+// Sums over valid residuals: J'WJ, J'Wr, and totals.
 struct EquationSums {
   double* hessian = nullptr;   // [unknown][unknown]
   double* gradient = nullptr;  // [unknown]
@@ -64,7 +64,7 @@ inline constexpr std::int64_t n_totals = 3;
 
 struct EquationFunctions {
   std::size_t (*scratch_doubles)(const SampledRun&);
-  // Adds to the sums.
+  // Adds to the sums, of the Hessian to the upper triangle only.
   void (*add_run)(const SampledRun&, double* scratch, const EquationSums&);
 };
 

@@ -1,17 +1,18 @@
-// Residuals of samples and their weights, the loss's included.
+// Residuals of samples and their weights, the loss's included, as doubles.
 #pragma once
 
 #include "equation_functions.hpp"
 #include "losses.hpp"
+#include "row_products.hpp"
 
 PHOTALIGN_ISA_BEGIN
 
-// Of a block of points, [point][channel].
+// Of a block of points, [point][channel], each with room for whole vectors.
 struct Weighed {
   double* value;
   double* residual;  // 0 where invalid
   double* weight;    // with the loss's; 0 where invalid
-  double* room;      // as many again
+  double* room;
 };
 
 template <class T>
@@ -23,18 +24,13 @@ inline void read_as(const std::byte* from, std::int64_t count, double* to) {
   }
 }
 
-inline std::int64_t size_of(DType dtype) {
-  return dtype == DType::u8 ? 1 : dtype == DType::u16 ? 2 : dtype == DType::f32 ? 4 : 8;
-}
-
 // Numbers [first, first + count) of one of the first four types.
 inline void read_numbers(const std::byte* data, DType dtype, std::int64_t first, std::int64_t count,
                          double* to) {
-  const std::byte* from = data + first * size_of(dtype);
-  if (dtype == DType::u8) return read_as<std::uint8_t>(from, count, to);
-  if (dtype == DType::u16) return read_as<std::uint16_t>(from, count, to);
-  if (dtype == DType::f32) return read_as<float>(from, count, to);
-  read_as<double>(from, count, to);
+  if (dtype == DType::u8) return read_as<std::uint8_t>(data + first, count, to);
+  if (dtype == DType::u16) return read_as<std::uint16_t>(data + 2 * first, count, to);
+  if (dtype == DType::f32) return read_as<float>(data + 4 * first, count, to);
+  read_as<double>(data + 8 * first, count, to);
 }
 
 // The weights that the user gives, 0 where samples are invalid.
@@ -42,19 +38,20 @@ inline void read_weights(const SampledRun& run, std::int64_t first, std::int64_t
                          double* weight, double* room) {
   const Observations& o = run.observations;
   const std::int64_t channels = run.channels;
-  if (o.weights && o.has_weight_per_channel) {
-    read_numbers(o.weights, o.weight_dtype, first * channels, count * channels, room);
-    for (std::int64_t k = 0; k < count; ++k)
-      for (std::int64_t c = 0; c < channels; ++c)
-        weight[k * channels + c] = run.valid[first + k] ? room[k * channels + c] : 0;
+  const bool per_channel = o.weights && o.has_weight_per_channel;
+  const std::int64_t each = per_channel ? channels : 1;
+  if (!o.weights)
+    for (std::int64_t k = 0; k < count; ++k) room[k] = 1;
+  else
+    read_numbers(o.weights, o.weight_dtype, first * each, count * each, room);
+  const std::uint8_t* valid = run.valid + first;
+  if (channels == 1) {
+    for (std::int64_t k = 0; k < count; ++k) weight[k] = valid[k] ? room[k] : 0;
     return;
   }
-  if (o.weights) read_numbers(o.weights, o.weight_dtype, first, count, room);
-  for (std::int64_t k = 0; k < count; ++k) {
-    const double one = o.weights ? room[k] : 1;
+  for (std::int64_t k = 0; k < count; ++k)
     for (std::int64_t c = 0; c < channels; ++c)
-      weight[k * channels + c] = run.valid[first + k] ? one : 0;
-  }
+      *weight++ = valid[k] ? room[per_channel ? k * channels + c : k] : 0;
 }
 
 // In the order of the lanes.
@@ -64,49 +61,40 @@ inline double sum(Double v) {
   return total;
 }
 
-inline double sum_of(const double* numbers, std::int64_t count) {
-  constexpr int width = lanes_of<double>;
-  Double total{};
-  std::int64_t i = 0;
-  for (; i + width <= count; i += width) total += load(numbers + i);
-  double all = sum(total);
-  for (; i < count; ++i) all += numbers[i];
-  return all;
-}
-
 // Weighs points [first, first + count), and adds to the totals. `gain` and `bias` are repeated for
 // each point.
 template <class S>
 void weigh(const SampledRun& run, std::int64_t first, std::int64_t count, const double* gain,
            const double* bias, const Weighed& out, double* totals) {
+  constexpr int width = lanes_of<double>;
   const Observations& o = run.observations;
   const std::int64_t n = count * run.channels;
-  const S* values = static_cast<const S*>(run.values) + first * run.channels;
-  double* __restrict value = out.value;
-  double* __restrict residual = out.residual;
-  double* __restrict weight = out.weight;
-  double* __restrict room = out.room;
-  read_weights(run, first, count, weight, room);
-  read_numbers(o.reference, o.reference_dtype, first * run.channels, n, room);
-  for (std::int64_t i = 0; i < n; ++i) {
-    value[i] = static_cast<double>(values[i]);
-    const double r = gain[i] * value[i] + bias[i] - room[i];
-    const bool used = (r - r == 0) & (weight[i] > 0);
-    residual[i] = used ? r : 0;
-    weight[i] = used ? weight[i] : 0;
-    room[i] = used ? 1 : 0;
-  }
-  totals[1] += sum_of(weight, n);
-  totals[2] += sum_of(room, n);
+  const auto* values = static_cast<const std::byte*>(run.values);
+  read_weights(run, first, count, out.weight, out.room);
+  read_numbers(o.reference, o.reference_dtype, first * run.channels, n, out.room);
+  read_numbers(values, sizeof(S) == 8 ? DType::f64 : DType::f32, first * run.channels, n,
+               out.value);
+  for (std::int64_t i = n; i < padded(n); ++i) out.weight[i] = 0;
+  Double weights{}, used{}, rho{};
   with_loss(o.loss, [&](auto loss) {
-    const double c = o.threshold;
-    for (std::int64_t i = 0; i < n; ++i) {
-      const auto influence = decltype(loss)::at(residual[i] * residual[i], c);
-      room[i] = weight[i] * influence.rho;
-      weight[i] *= influence.weight;
+    const Double threshold = splat(o.threshold);
+    for (std::int64_t i = 0; i < n; i += width) {
+      const Double r = load(gain + i) * load(out.value + i) + load(bias + i) - load(out.room + i);
+      const Double given = load(out.weight + i);
+      const Long counts = is_finite(r) & (given > 0);
+      const Double residual = select(counts, r, Double{});
+      const Double weight = select(counts, given, Double{});
+      const auto influence = decltype(loss)::at(residual * residual, threshold);
+      weights += weight;
+      used += select(counts, Double{} + 1, Double{});
+      rho += weight * influence.rho;
+      store(out.residual + i, residual);
+      store(out.weight + i, weight * influence.weight);
     }
   });
-  totals[0] += sum_of(room, n);
+  totals[0] += sum(rho);
+  totals[1] += sum(weights);
+  totals[2] += sum(used);
 }
 
 PHOTALIGN_ISA_END
