@@ -71,7 +71,12 @@ class Accumulator {
       const std::int64_t count = left < layout_.at_once ? left : layout_.at_once;
       weigh<S>(run_, first, count, gain_, bias_, weighed_, sums_.totals);
       const MotionRows motion = motion_rows(run_.jacobian, first, count, D, motion_);
-      run_.channels == 1 ? add_channel(first, count, motion) : add_channels(first, count, motion);
+      if (run_.channels == 1)
+        add_channel(first, count, motion);
+      else if (run_.channels == 3)
+        add_channels<3>(first, count, motion);
+      else
+        add_channels<0>(first, count, motion);
     }
     hand_over();
   }
@@ -120,17 +125,20 @@ class Accumulator {
                  products_);
   }
 
-  // On the right the Jacobian of the point, on the left the sums over the channels times it.
+  // On the right the Jacobian of the point, on the left the sums over the channels times it. There
+  // are `fixed` channels, or as many as the run says if that is 0.
+  template <int fixed>
   void add_channels(std::int64_t first, std::int64_t count, const MotionRows& motion) {
     constexpr int width = lanes_of<double>;
-    const std::int64_t channels = run_.channels;
+    const std::int64_t channels = fixed ? fixed : run_.channels;
     const std::int64_t parameters = layout_.parameters;
     double* left = left_;
     double* right = right_;
     const S* g = gradient(first);
     for (std::int64_t k = 0; k < count; ++k, g += channels * D) {
       double square[D][D] = {}, pull[D] = {};
-      if (!sum_channels(k, g, square, pull)) continue;  // whatever the Jacobian is
+      if (!sum_channels(k * channels, channels, g, square, pull))
+        continue;  // whatever the Jacobian is
       const double* from = motion.data + k * motion.point_stride;
       for (int a = 0; a < D; ++a) {
         for (std::int64_t p = 0; p < parameters; p += width) {
@@ -157,22 +165,26 @@ class Accumulator {
     if (layout_.unknowns > parameters) add_brightness(count);
   }
 
-  // Sums of w g g' and of w r g; false if all weights are 0.
-  bool sum_channels(std::int64_t k, const S* g, double (&square)[D][D], double (&pull)[D]) const {
-    const std::int64_t end = (k + 1) * run_.channels;
-    bool is_used = false;
-    for (std::int64_t i = k * run_.channels; i < end; ++i, g += D) {
-      const double w = weighed_.weight[i];
-      is_used |= w > 0;
-      double slope[D];
-      for (int a = 0; a < D; ++a) slope[a] = gain_[i] * static_cast<double>(g[a]);
+  // Sums of w g g' and of w r g over residuals from `first`; false if all weights are 0.
+  [[gnu::always_inline]] bool sum_channels(std::int64_t first, std::int64_t channels, const S* g,
+                                           double (&square)[D][D], double (&pull)[D]) const {
+    double all = 0;
+    for (std::int64_t c = 0; c < channels; ++c, g += D) {
+      const double w = weighed_.weight[first + c];
+      all += w;
+      double slope[D], weighted[D];
       for (int a = 0; a < D; ++a) {
-        const double weighted = w * slope[a];
-        for (int b = 0; b < D; ++b) square[a][b] += weighted * slope[b];
-        pull[a] += weighted * weighed_.residual[i];
+        slope[a] = gain_[c] * static_cast<double>(g[a]);
+        weighted[a] = w * slope[a];
+      }
+      for (int a = 0; a < D; ++a) {
+        for (int b = 0; b <= a; ++b) square[a][b] += weighted[a] * slope[b];
+        pull[a] += weighted[a] * weighed_.residual[first + c];
       }
     }
-    return is_used;
+    for (int a = 0; a < D; ++a)
+      for (int b = a + 1; b < D; ++b) square[a][b] = square[b][a];
+    return all > 0;
   }
 
   // For each channel w g times the derivatives by gain and bias: the sample and 1.

@@ -33,25 +33,37 @@ inline void read_numbers(const std::byte* data, DType dtype, std::int64_t first,
   read_as<double>(data + 8 * first, count, to);
 }
 
+// The weights of points for each channel: `fixed` many, or `channels` if that is 0.
+template <int fixed>
+void spread(const double* of_point, const std::uint8_t* valid, std::int64_t count,
+            std::int64_t channels, double* weight) {
+  const std::int64_t n = fixed ? fixed : channels;
+  for (std::int64_t k = 0; k < count; ++k) {
+    const double one = valid[k] ? of_point[k] : 0;
+    for (std::int64_t c = 0; c < n; ++c) weight[k * n + c] = one;
+  }
+}
+
 // The weights that the user gives, 0 where samples are invalid.
 inline void read_weights(const SampledRun& run, std::int64_t first, std::int64_t count,
                          double* weight, double* room) {
   const Observations& o = run.observations;
   const std::int64_t channels = run.channels;
-  const bool per_channel = o.weights && o.has_weight_per_channel;
-  const std::int64_t each = per_channel ? channels : 1;
+  const std::uint8_t* valid = run.valid + first;
+  if (o.weights && o.has_weight_per_channel) {
+    read_numbers(o.weights, o.weight_dtype, first * channels, count * channels, weight);
+    for (std::int64_t k = 0; k < count; ++k)
+      for (std::int64_t c = 0; c < channels; ++c)
+        if (!valid[k]) weight[k * channels + c] = 0;
+    return;
+  }
   if (!o.weights)
     for (std::int64_t k = 0; k < count; ++k) room[k] = 1;
   else
-    read_numbers(o.weights, o.weight_dtype, first * each, count * each, room);
-  const std::uint8_t* valid = run.valid + first;
-  if (channels == 1) {
-    for (std::int64_t k = 0; k < count; ++k) weight[k] = valid[k] ? room[k] : 0;
-    return;
-  }
-  for (std::int64_t k = 0; k < count; ++k)
-    for (std::int64_t c = 0; c < channels; ++c)
-      *weight++ = valid[k] ? room[per_channel ? k * channels + c : k] : 0;
+    read_numbers(o.weights, o.weight_dtype, first, count, room);
+  if (channels == 1) return spread<1>(room, valid, count, channels, weight);
+  if (channels == 3) return spread<3>(room, valid, count, channels, weight);
+  spread<0>(room, valid, count, channels, weight);
 }
 
 // In the order of the lanes.
