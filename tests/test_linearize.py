@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -348,6 +350,41 @@ def test_threads_and_blocks_change_no_bit(channels, rng):
     sizes = [some.stop - some.start for some in seen[:5]]
     assert sum(sizes) == n
     assert [some.start for some in seen[:5]] == np.cumsum([0, *sizes[:-1]]).tolist()
+
+
+def test_jacobian_of_all_points_is_never_there(rng):
+    """One problem of 640 x 480 pixels and 8 parameters, with a loss."""
+    sampler = pa.Sampler(picture(rng, (480, 640), "u1"))
+    warp = pa.Homography([[1.01, 0.01, 2], [-0.02, 0.99, 3], [1e-5, 2e-5, 1]])
+    points = grid((480, 640)).reshape(-1, 2)
+    reference = picture(rng, len(points), "u1")
+
+    def block(some):
+        return warp(points[some]), warp.jacobian(points[some])
+
+    tracemalloc.start()
+    try:
+        pa.linearize(sampler, block, None, reference, loss=pa.Huber(scale=3.0))
+        fixed = tracemalloc.get_traced_memory()[1]
+        tracemalloc.reset_peak()
+        pa.linearize(sampler, block, None, reference, loss="huber")
+        estimated = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert fixed < 8e6 < len(points) * 2 * 8 * 8 / 4
+    assert estimated < 16e6
+
+
+def test_calls_from_many_threads_do_not_disturb_each_other(rng):
+    cases = [problem(rng, n=30000, channels=(3,)) for _ in range(4)]
+    expected = [pa.linearize(*case.arguments, loss="huber") for case in cases]
+    with ThreadPoolExecutor(4) as pool:
+        found = list(
+            pool.map(
+                lambda case: pa.linearize(*case.arguments, loss="huber"), cases * 2
+            )
+        )
+    assert all(map(same_bits, found, expected * 2))
 
 
 def test_function_is_called_for_no_points_and_for_a_grid(rng):

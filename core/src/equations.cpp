@@ -12,6 +12,9 @@
 PHOTALIGN_ISA_BEGIN
 namespace {
 
+constexpr std::int64_t least_at_once = 8;
+constexpr std::int64_t most_at_once = 64;
+
 // How everything of a run lies in the scratch.
 struct Layout {
   std::int64_t parameters, unknowns;
@@ -30,8 +33,10 @@ struct Layout {
     const bool alone = run.channels == 1;
     products = (unknowns + 1) * padded(alone ? unknowns : parameters);
     rows_per_point = alone ? 1 : run.dimension;
-    const std::int64_t fitting = 3072 / (rows_per_point * left_size + run.dimension * right_size);
-    at_once = fitting < 8 ? 8 : fitting > 64 ? 64 : fitting;
+    const std::int64_t fitting = 2048 / (rows_per_point * left_size + run.dimension * right_size);
+    at_once = fitting < least_at_once  ? least_at_once
+              : fitting > most_at_once ? most_at_once
+                                       : fitting;
     residuals = padded(at_once * run.channels);
   }
 };
@@ -82,6 +87,11 @@ class Accumulator {
   }
 
  private:
+  // Over the channels of a point: w g g', w r g and w.
+  struct PointSums {
+    double square[D][D], pull[D], weight;
+  };
+
   const S* gradient(std::int64_t point) const {
     return static_cast<const S*>(run_.gradients) + point * run_.channels * D;
   }
@@ -129,27 +139,22 @@ class Accumulator {
   // are `fixed` channels, or as many as the run says if that is 0.
   template <int fixed>
   void add_channels(std::int64_t first, std::int64_t count, const MotionRows& motion) {
-    constexpr int width = lanes_of<double>;
     const std::int64_t channels = fixed ? fixed : run_.channels;
     const std::int64_t parameters = layout_.parameters;
     double* left = left_;
     double* right = right_;
     const S* g = gradient(first);
+    // All sums before all rows: a row would wait for its own sums.
+    for (std::int64_t k = 0; k < count; ++k)
+      sum_channels(k * channels, channels, g + k * channels * D, sums_of_points_[k]);
     for (std::int64_t k = 0; k < count; ++k, g += channels * D) {
-      double square[D][D] = {}, pull[D] = {};
-      if (!sum_channels(k * channels, channels, g, square, pull))
-        continue;  // whatever the Jacobian is
+      const PointSums& sums = sums_of_points_[k];
+      if (sums.weight == 0) continue;  // whatever the Jacobian is
       const double* from = motion.data + k * motion.point_stride;
+      write_rows(sums, from, motion.axis_stride, left, right);
       for (int a = 0; a < D; ++a) {
-        for (std::int64_t p = 0; p < parameters; p += width) {
-          Double change = square[a][0] * load(from + p);
-          for (int b = 1; b < D; ++b)
-            change += square[a][b] * load(from + b * motion.axis_stride + p);
-          store(left + p, change);
-          store(right + p, load(from + a * motion.axis_stride + p));
-        }
         if (layout_.unknowns > parameters) write_brightness(k, g + a, left + parameters);
-        left[layout_.unknowns] = pull[a];
+        left[layout_.unknowns] = sums.pull[a];
         left += layout_.left_size;
         right += layout_.right_size;
       }
@@ -165,26 +170,56 @@ class Accumulator {
     if (layout_.unknowns > parameters) add_brightness(count);
   }
 
-  // Sums of w g g' and of w r g over residuals from `first`; false if all weights are 0.
-  [[gnu::always_inline]] bool sum_channels(std::int64_t first, std::int64_t channels, const S* g,
-                                           double (&square)[D][D], double (&pull)[D]) const {
-    double all = 0;
-    for (std::int64_t c = 0; c < channels; ++c, g += D) {
-      const double w = weighed_.weight[first + c];
-      all += w;
-      double slope[D], weighted[D];
+  // A row for each axis. (Not inlined, there are registers enough.)
+  [[gnu::noinline]] void write_rows(const PointSums& sums, const double* from, std::int64_t stride,
+                                    double* left, double* right) const {
+    for (std::int64_t p = 0; p < layout_.parameters; p += lanes_of<double>) {
+      Double motion[D];
+#pragma GCC unroll 3
+      for (int a = 0; a < D; ++a) motion[a] = load(from + a * stride + p);
+#pragma GCC unroll 3
       for (int a = 0; a < D; ++a) {
-        slope[a] = gain_[c] * static_cast<double>(g[a]);
-        weighted[a] = w * slope[a];
-      }
-      for (int a = 0; a < D; ++a) {
-        for (int b = 0; b <= a; ++b) square[a][b] += weighted[a] * slope[b];
-        pull[a] += weighted[a] * weighed_.residual[first + c];
+        Double change = sums.square[a][0] * motion[0];
+#pragma GCC unroll 3
+        for (int b = 1; b < D; ++b) change += sums.square[a][b] * motion[b];
+        store(left + a * layout_.left_size + p, change);
+        store(right + a * layout_.right_size + p, motion[a]);
       }
     }
-    for (int a = 0; a < D; ++a)
-      for (int b = a + 1; b < D; ++b) square[a][b] = square[b][a];
-    return all > 0;
+  }
+
+  // Of the residuals from `first` on.
+  [[gnu::always_inline]] void sum_channels(std::int64_t first, std::int64_t channels, const S* g,
+                                           PointSums& sums) const {
+    const double* weight = weighed_.weight + first;
+    const double* residual = weighed_.residual + first;
+    if constexpr (D == 2) {
+      // Both coordinates at a time: the compiler shuffles more than it computes.
+      using Pair = double __attribute__((vector_size(16)));
+      Pair squares{}, mixed{}, pull{};
+      double all = 0;
+      for (std::int64_t c = 0; c < channels; ++c) {
+        const Pair slope =
+            Pair{static_cast<double>(g[2 * c]), static_cast<double>(g[2 * c + 1])} * gain_[c];
+        const Pair weighted = slope * weight[c];
+        squares += weighted * slope;
+        mixed += weighted * Pair{slope[1], slope[0]};
+        pull += weighted * residual[c];
+        all += weight[c];
+      }
+      sums = {{{squares[0], mixed[0]}, {mixed[0], squares[1]}}, {pull[0], pull[1]}, all};
+    } else {
+      sums = {};
+      for (std::int64_t c = 0; c < channels; ++c, g += D) {
+        for (int a = 0; a < D; ++a) {
+          const double weighted = weight[c] * gain_[c] * static_cast<double>(g[a]);
+          for (int b = 0; b < D; ++b)
+            sums.square[a][b] += weighted * gain_[c] * static_cast<double>(g[b]);
+          sums.pull[a] += weighted * residual[c];
+        }
+        sums.weight += weight[c];
+      }
+    }
   }
 
   // For each channel w g times the derivatives by gain and bias: the sample and 1.
@@ -246,6 +281,7 @@ class Accumulator {
   double* gain_;
   double* bias_;
   Weighed weighed_;
+  PointSums sums_of_points_[most_at_once];
 };
 
 std::size_t scratch_doubles(const SampledRun& run) {
