@@ -139,6 +139,39 @@ class Sampler {
     });
   }
 
+  // `tangents` are numbers, or arrays with one for each point; changes have as many rows as `rows`
+  // count from 0 on.
+  void push_sparse(const Points& points, const Sizes& rows, const std::vector<int>& axes,
+                   const nb::list& tangents, const Output& values, const Output& changes,
+                   const std::optional<Flags>& valid, int threads) const {
+    const PointsView where = points_view(points);
+    const std::size_t count = points.shape(0);
+    expect(rows.size() == axes.size() && rows.size() == tangents.size());
+    SparseTangents sparse(rows.size());
+    std::int64_t row = -1;  // each at most once for each axis, in order
+    for (std::size_t i = 0; i < sparse.size(); ++i) {
+      const int before = rows[i] == row ? axes[i - 1] : -1;
+      expect((rows[i] == row || rows[i] == row + 1) && axes[i] > before &&
+             static_cast<std::size_t>(axes[i]) < dimension());
+      row = rows[i];
+      sparse[i] = tangent(tangents[i], count);
+      sparse[i].row = row;
+      sparse[i].axis = axes[i];
+    }
+    expect(row >= 0 && is_real(values) && values.size() == count * channels() && is_real(changes) &&
+           changes.size() == static_cast<std::size_t>(row + 1) * count * channels() &&
+           (!valid || valid->size() == count));
+    const auto push = [&](const Execution& execution) {
+      photalign::push_sparse(view_, where, sparse, values.data(), changes.data(),
+                             valid ? valid->data() : nullptr, execution);
+    };
+    if (threads == 1 && where.count <= few_points) {
+      const nb::gil_scoped_release release;
+      return push(Execution{});
+    }
+    run_interruptibly(threads, push);
+  }
+
   void pull_back(const Points& points, const Input& cotangents, const Output& pulled,
                  int threads) const {
     const PointsView where = points_view(points);
@@ -205,6 +238,20 @@ class Sampler {
   template <class... Args>
   bool is_real(const nb::ndarray<Args...>& array) const {
     return array.dtype() == (view_.is_double() ? nb::dtype<double>() : nb::dtype<float>());
+  }
+
+  static SparseTangent tangent(nb::handle given, std::size_t count) {
+    SparseTangent result;
+    if (PyFloat_Check(given.ptr())) {
+      result.number = PyFloat_AsDouble(given.ptr());
+      return result;
+    }
+    const auto array = nb::cast<nb::ndarray<nb::ro, nb::ndim<1>, nb::device::cpu>>(given, false);
+    result.is_double = array.dtype() == nb::dtype<double>();
+    expect(array.shape(0) == count && (result.is_double || array.dtype() == nb::dtype<float>()));
+    result.data = array.data();
+    result.stride = array.stride(0);
+    return result;
   }
 
   PointsView points_view(const Points& points) const {
@@ -293,6 +340,10 @@ void bind_sampling(nb::module_& m) {
            nb::arg("tangents").noconvert(), nb::arg("values").noconvert(),
            nb::arg("changes").noconvert(), nb::arg("valid").noconvert().none(), nb::arg("threads"),
            "Write values and their changes along tangents, (tangent, point, axis).")
+      .def("push_sparse", &Sampler::push_sparse, nb::arg("points").noconvert(), nb::arg("rows"),
+           nb::arg("axes"), nb::arg("tangents"), nb::arg("values").noconvert(),
+           nb::arg("changes").noconvert(), nb::arg("valid").noconvert().none(), nb::arg("threads"),
+           "Write values and their changes along tangents of single coordinates.")
       .def("pull_back", &Sampler::pull_back, nb::arg("points").noconvert(),
            nb::arg("cotangents").noconvert(), nb::arg("pulled").noconvert(), nb::arg("threads"),
            "Write the cotangents of points that cotangents of values make.")

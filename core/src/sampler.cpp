@@ -1,7 +1,9 @@
 #include "photalign/sampler.hpp"
 
 #include <algorithm>
+#include <cstring>
 #include <memory>
+#include <type_traits>
 #include <vector>
 
 #include "photalign/variants.hpp"
@@ -81,6 +83,147 @@ void push_forward_as(const SamplerView& sampler, const PointsView& points, const
                     });
 }
 
+// The numbers of a tangent at some points, one after the other: in place where they are so already.
+template <class S>
+const S* tangent_run(const SparseTangent& tangent, std::int64_t first, std::int64_t count,
+                     S* room) {
+  const auto read = [&]<class T>(const T* data) -> const S* {
+    const T* from = data + first * tangent.stride;
+    if constexpr (std::is_same_v<T, S>) {
+      if (tangent.stride == 1) return from;
+    }
+    if (tangent.stride == 1) {
+      for (std::int64_t k = 0; k < count; ++k) room[k] = static_cast<S>(from[k]);
+    } else {
+      for (std::int64_t k = 0; k < count; ++k) room[k] = static_cast<S>(from[k * tangent.stride]);
+    }
+    return room;
+  };
+  if (!tangent.data) {
+    std::fill_n(room, count, static_cast<S>(tangent.number));
+    return room;
+  }
+  return tangent.is_double ? read(static_cast<const double*>(tangent.data))
+                           : read(static_cast<const float*>(tangent.data));
+}
+
+template <class S>
+struct QuadOf;
+template <>
+struct QuadOf<float> {
+  using type = float __attribute__((vector_size(16)));
+};
+template <>
+struct QuadOf<double> {
+  using type = double __attribute__((vector_size(32)));
+};
+template <class S>
+using Quad = typename QuadOf<S>::type;
+
+template <class S>
+Quad<S> load_quad(const S* from) {
+  Quad<S> quad;
+  std::memcpy(&quad, from, sizeof quad);
+  return quad;
+}
+
+// Numbers to multiply, of the tangents of one row.
+template <class S, int N>
+struct Factors {
+  const S* slopes[N];  // [point][channel], of the axis of each
+  const S* tangents[N];
+
+  S at(std::int64_t k, std::int64_t c) const {
+    S sum = slopes[0][c] * tangents[0][k];
+    for (int i = 1; i < N; ++i) sum += slopes[i][c] * tangents[i][k];
+    return sum;
+  }
+};
+
+// The same for three channels of four points at a time; returns how many points that were.
+template <class S, int N>
+std::int64_t contract_quads(const Factors<S, N> factors, std::int64_t count, S* __restrict change) {
+  std::int64_t k = 0;
+  for (; k + 4 <= count; k += 4, change += 12) {
+    Quad<S> sums[3] = {};
+    for (int i = 0; i < N; ++i) {
+      const S* slope = factors.slopes[i] + 3 * k;
+      const Quad<S> t = load_quad(factors.tangents[i] + k);
+      sums[0] += load_quad(slope) * __builtin_shufflevector(t, t, 0, 0, 0, 1);
+      sums[1] += load_quad(slope + 4) * __builtin_shufflevector(t, t, 1, 1, 2, 2);
+      sums[2] += load_quad(slope + 8) * __builtin_shufflevector(t, t, 2, 3, 3, 3);
+    }
+    std::memcpy(change, sums, sizeof sums);
+  }
+  return k;
+}
+
+// change[point][channel] is the sum of slope[point][channel] * tangent[point], for C channels, or
+// `channels` if C is 0. Factors come by value, so that what is written cannot change them.
+template <int C, class S, int N>
+void contract(const Factors<S, N> factors, std::int64_t count, std::int64_t channels,
+              S* __restrict change) {
+  const std::int64_t width = C ? C : channels;
+  std::int64_t k = 0;
+  if constexpr (C == 3) k = contract_quads(factors, count, change);
+  for (; k < count; ++k)
+    for (std::int64_t c = k * width; c < (k + 1) * width; ++c) change[c] = factors.at(k, c);
+}
+
+// The same for the tangents from begin to end, all of one row; `slopes` is [axis][point][channel],
+// `room` is for so many numbers for each tangent.
+template <class S, int D>
+void contract_row(const SparseTangent* begin, const SparseTangent* end, const S* slopes,
+                  std::int64_t first, std::int64_t count, std::int64_t channels, S* room,
+                  S* change) {
+  const auto with = [&]<int N>(std::integral_constant<int, N>) {
+    Factors<S, N> factors;
+    for (int i = 0; i < N; ++i) {
+      factors.slopes[i] = slopes + begin[i].axis * count * channels;
+      factors.tangents[i] = tangent_run(begin[i], first, count, room + i * count);
+    }
+    if (channels == 1) return contract<1>(factors, count, channels, change);
+    if (channels == 3) return contract<3>(factors, count, channels, change);
+    contract<0>(factors, count, channels, change);
+  };
+  with_dimension(static_cast<int>(end - begin), with);
+}
+
+template <class S, int D>
+void push_sparse_as(const SamplerView& sampler, const PointsView& points,
+                    const SparseTangents& tangents, S* values, S* changes, std::uint8_t* all_valid,
+                    const Execution& execution) {
+  const std::int64_t channels = sampler.image.channels;
+  with_gradients<S>(
+      sampler, points, execution,
+      [&](const S* value, const S* gradients, const std::uint8_t* valid, std::int64_t first,
+          std::int64_t count) {
+        std::copy_n(value, count * channels, values + first * channels);
+        if (all_valid) std::copy_n(valid, count, all_valid + first);
+        const std::int64_t size = count * channels;
+        const auto room =
+            std::make_unique_for_overwrite<S[]>(static_cast<std::size_t>(D * (size + count)));
+        S* const slopes = room.get();  // [axis][point][channel], which vectors can read
+        for (std::int64_t i = 0; i < size; ++i)
+          for (int a = 0; a < D; ++a) slopes[a * size + i] = gradients[i * D + a];
+        const SparseTangent* const end = tangents.data() + tangents.size();
+        std::int64_t n_rows = 0;
+        for (const SparseTangent* tangent = tangents.data(); tangent != end; ++n_rows) {
+          const SparseTangent* next = tangent;
+          while (next != end && next->row == tangent->row) ++next;
+          contract_row<S, D>(tangent, next, slopes, first, count, channels, slopes + D * size,
+                             changes + (tangent->row * points.count + first) * channels);
+          tangent = next;
+        }
+        if (std::find(valid, valid + count, 0) == valid + count) return;
+        for (std::int64_t p = 0; p < n_rows; ++p) {  // whatever the tangents are there
+          S* change = changes + (p * points.count + first) * channels;
+          for (std::int64_t k = 0; k < count; ++k)
+            if (!valid[k]) std::fill_n(change + k * channels, channels, S(0));
+        }
+      });
+}
+
 template <class S, int D>
 void pull_back_as(const SamplerView& sampler, const PointsView& points, const S* cotangents,
                   S* pulled, const Execution& execution) {
@@ -158,6 +301,18 @@ void push_forward(const SamplerView& sampler, const PointsView& points, const vo
     const auto run = [&]<class S>(S) {
       push_forward_as<S, D>(sampler, points, static_cast<const S*>(tangents), n_tangents,
                             static_cast<S*>(values), static_cast<S*>(changes), valid, execution);
+    };
+    sampler.is_double() ? run(0.0) : run(0.0f);
+  });
+}
+
+void push_sparse(const SamplerView& sampler, const PointsView& points,
+                 const SparseTangents& tangents, void* values, void* changes, std::uint8_t* valid,
+                 const Execution& execution) {
+  with_dimension(sampler.image.dimension, [&]<int D>(std::integral_constant<int, D>) {
+    const auto run = [&]<class S>(S) {
+      push_sparse_as<S, D>(sampler, points, tangents, static_cast<S*>(values),
+                           static_cast<S*>(changes), valid, execution);
     };
     sampler.is_double() ? run(0.0) : run(0.0f);
   });

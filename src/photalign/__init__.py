@@ -5,6 +5,8 @@ pixel values (Lucas and Kanade, 1981, and everything that came after it).
 """
 
 from photalign.alignment import align as align
+from photalign.autodiff import Jet as Jet
+from photalign.autodiff import jacobian as jacobian
 from photalign.brightness import GainBias as GainBias
 from photalign.brightness import Normalized as Normalized
 from photalign.brightness import Plain as Plain

@@ -42,6 +42,9 @@ class Sampler:
     def push_forward(self, points: Annotated[NDArray, dict(shape=(None, None), device='cpu', writable=False)], tangents: Annotated[NDArray, dict(order='C', device='cpu', writable=False)], values: Annotated[NDArray, dict(order='C', device='cpu')], changes: Annotated[NDArray, dict(order='C', device='cpu')], valid: Annotated[NDArray[numpy.uint8], dict(order='C', device='cpu')] | None, threads: int) -> None:
         """Write values and their changes along tangents, (tangent, point, axis)."""
 
+    def push_sparse(self, points: Annotated[NDArray, dict(shape=(None, None), device='cpu', writable=False)], rows: Sequence[int], axes: Sequence[int], tangents: list, values: Annotated[NDArray, dict(order='C', device='cpu')], changes: Annotated[NDArray, dict(order='C', device='cpu')], valid: Annotated[NDArray[numpy.uint8], dict(order='C', device='cpu')] | None, threads: int) -> None:
+        """Write values and their changes along tangents of single coordinates."""
+
     def pull_back(self, points: Annotated[NDArray, dict(shape=(None, None), device='cpu', writable=False)], cotangents: Annotated[NDArray, dict(order='C', device='cpu', writable=False)], pulled: Annotated[NDArray, dict(order='C', device='cpu')], threads: int) -> None:
         """Write the cotangents of points that cotangents of values make."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass, field, fields
+from itertools import pairwise
 from typing import Any, Literal, overload
 
 import numpy as np
@@ -20,6 +21,9 @@ from photalign._checks import (
 )
 from photalign._interpolation import Interpolation, real_dtype
 from photalign._types import Array, ArrayLike, BoolArray
+from photalign.autodiff._duals import is_dual
+from photalign.autodiff._motions import Motion, motion_of
+from photalign.autodiff.jet import Jet
 from photalign.kernels import KERNELS
 from photalign.resampling import resample as resample
 from photalign.warps import Warp
@@ -168,6 +172,14 @@ class Sampler:
         self.__post_init__()
 
     @overload
+    def __call__(  # type: ignore[overload-overlap]
+        self, points: Jet, *, return_mask: Literal[False] = False
+    ) -> Jet: ...
+    @overload
+    def __call__(  # type: ignore[overload-overlap]
+        self, points: Jet, *, return_mask: Literal[True]
+    ) -> tuple[Jet, BoolArray]: ...
+    @overload
     def __call__(
         self,
         points: ArrayLike,
@@ -185,17 +197,19 @@ class Sampler:
     ) -> tuple[Array, BoolArray]: ...
     def __call__(
         self,
-        points: ArrayLike,
+        points: ArrayLike | Jet,
         *,
         out: Array | None = None,
         return_mask: bool = False,
-    ) -> Array | tuple[Array, ...]:
+    ) -> Array | Jet | tuple[Any, ...]:
         """Sample the image.
 
         Parameters
         ----------
-        points : array_like, shape (..., ndim)
-            Where; a point with a NaN is outside.
+        points : array_like or Jet, shape (..., ndim)
+            Where; a point with a NaN is outside. Of a `Jet`, or another array with
+            derivatives that `photalign.autodiff.register_dual` knows, the values carry
+            derivatives, too.
         out : ndarray, shape (...) or (..., C), float32 or float64, optional
             C-contiguous array for the values.
         return_mask : bool
@@ -208,9 +222,22 @@ class Sampler:
         mask : ndarray, shape (...), bool
             Only with ``return_mask=True``.
         """
+        if type(points) is not np.ndarray and is_dual(points):
+            found: Jet | tuple[Any, ...] = self._sample_dual(
+                points, 0, out, return_mask
+            )
+            return found
         results = self._sample(points, 0, None if out is None else (out,), return_mask)
         return results if return_mask else results[0]
 
+    @overload
+    def value_and_grad(  # type: ignore[overload-overlap]
+        self, points: Jet, *, return_mask: Literal[False] = False
+    ) -> tuple[Jet, Jet]: ...
+    @overload
+    def value_and_grad(  # type: ignore[overload-overlap]
+        self, points: Jet, *, return_mask: Literal[True]
+    ) -> tuple[Jet, Jet, BoolArray]: ...
     @overload
     def value_and_grad(
         self,
@@ -229,17 +256,18 @@ class Sampler:
     ) -> tuple[Array, Array, BoolArray]: ...
     def value_and_grad(
         self,
-        points: ArrayLike,
+        points: ArrayLike | Jet,
         *,
         out: tuple[Array, Array] | None = None,
         return_mask: bool = False,
-    ) -> tuple[Array, ...]:
+    ) -> tuple[Any, ...]:
         """Sample the image and its gradient in one pass.
 
         Parameters
         ----------
-        points : array_like, shape (..., ndim)
-            Where; a point with a NaN is outside.
+        points : array_like or Jet, shape (..., ndim)
+            Where; a point with a NaN is outside. Of a `Jet` values and gradients carry
+            derivatives, those of the gradients by the Hessian.
         out : (ndarray, ndarray), optional
             C-contiguous arrays for values and gradients.
         return_mask : bool
@@ -259,6 +287,9 @@ class Sampler:
         ValueError
             If the kernel has no derivative ("nearest").
         """
+        if type(points) is not np.ndarray and is_dual(points):
+            found: tuple[Any, ...] = self._sample_dual(points, 1, out, return_mask)
+            return found
         return self._sample(points, 1, out, return_mask)
 
     @overload
@@ -314,12 +345,12 @@ class Sampler:
         """
         return self._sample(points, 2, out, return_mask)
 
-    def inside(self, points: ArrayLike) -> BoolArray:
+    def inside(self, points: ArrayLike | Jet) -> BoolArray:
         """Tell where samples are valid.
 
         Parameters
         ----------
-        points : array_like, shape (..., ndim)
+        points : array_like or Jet, shape (..., ndim)
             Where.
 
         Returns
@@ -328,6 +359,9 @@ class Sampler:
             Whether the point lies in the domain and all pixels under the kernel are
             finite.
         """
+        if type(points) is not np.ndarray and is_dual(points):
+            motion = motion_of(points, self.ndim)
+            points = motion.rows().reshape(*motion.shape, self.ndim)
         return self._sample(points, 0, None, True)[1]
 
     @overload
@@ -623,6 +657,49 @@ class Sampler:
             _threads_for(len(rows)),
         )
         return arrays if mask is None else (*arrays, mask.view(np.bool_))
+
+    def _sample_dual(
+        self, points: Any, order: int, out: object, return_mask: bool
+    ) -> Any:
+        """Sample at points with derivatives; values and perhaps gradients have some."""
+        if out is not None:
+            raise TypeError(
+                f"out: expected none for points with derivatives, which arrays do not "
+                f"hold, got {out!r}"
+            )
+        self._expect_derivatives("points with derivatives")
+        motion = motion_of(points, self.ndim)
+        found, mask = self._pushed(motion) if order == 0 else self._pushed_twice(motion)
+        results = tuple(motion.rebuilt(*pair) for pair in found)
+        if return_mask:
+            return *results, mask.view(np.bool_)
+        return results[0] if order == 0 else results
+
+    def _pushed(self, motion: Motion) -> tuple[list[tuple[Array, Any]], Array]:
+        """Return values with their derivatives, contracted as gradients are found."""
+        (values,) = self._outputs(motion.shape, 0)
+        mask = np.empty(motion.shape, np.uint8)
+        rows = motion.rows()
+        threads = _threads_for(len(rows))
+        keys = motion.keys
+        changes = np.empty((len(keys), *values.shape), self._dtype)
+        if keys:
+            tangents = motion.tangents()
+            self._view.push_sparse(rows, *tangents, values, changes, mask, threads)
+        else:
+            self._view.sample(rows, values, None, None, mask, threads)
+        return [(values, changes)], mask
+
+    def _pushed_twice(self, motion: Motion) -> tuple[list[tuple[Array, Any]], Array]:
+        """Return values and gradients with their derivatives."""
+        points = motion.rows().reshape(*motion.shape, self.ndim)
+        *found, mask = self._sample(points, 2, None, True)
+        pairs = []
+        for result, slopes in pairwise(found):
+            changes = motion.contracted(slopes)
+            changes[:, ~mask] = 0  # whatever the tangents are there
+            pairs.append((result, changes))
+        return pairs, mask
 
     def _outputs(
         self, shape: tuple[int, ...], order: int, out: tuple[Array, ...] | None = None

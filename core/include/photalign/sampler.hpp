@@ -2,6 +2,8 @@
 // depend on the number of threads.
 #pragma once
 
+#include <vector>
+
 #include "grid_functions.hpp"
 #include "parallel.hpp"
 #include "sampling_functions.hpp"
@@ -29,7 +31,28 @@ void push_forward(const SamplerView& sampler, const PointsView& points, const vo
                   std::int64_t n_tangents, void* values, void* changes, std::uint8_t* valid,
                   const Execution& execution);
 
-// The adjoint of that: pulled[point][axis] is the sum over the channels of cotangents
+// How one coordinate of the points moves with one parameter: by data[point * stride], float or
+// double, or by the same number everywhere if data is null. The stride counts numbers.
+struct SparseTangent {
+  std::int64_t row = 0;  // of the changes
+  int axis = 0;          // of the points
+  const void* data = nullptr;
+  bool is_double = true;
+  std::int64_t stride = 0;
+  double number = 0;
+};
+
+// In the order of their rows, each of which has one or more: coordinates that do not move are left
+// out.
+using SparseTangents = std::vector<SparseTangent>;
+
+// The same for tangents of which most are 0: changes[row][point][channel] is the sum over the
+// tangents of that row.
+void push_sparse(const SamplerView& sampler, const PointsView& points,
+                 const SparseTangents& tangents, void* values, void* changes, std::uint8_t* valid,
+                 const Execution& execution);
+
+// The adjoint of push_forward: pulled[point][axis] is the sum over the channels of cotangents
 // [point][channel] times the gradient.
 void pull_back(const SamplerView& sampler, const PointsView& points, const void* cotangents,
                void* pulled, const Execution& execution);
