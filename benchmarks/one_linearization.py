@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import sys
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -22,7 +23,7 @@ TRUTH = np.array([1.003, 0.005, 2.0, -0.004, 0.997, -1.5, 2e-6, -4e-6])
 STEPS = 8
 
 
-def project(params: Floats, points: Floats) -> Floats:
+def project(params: Any, points: Floats) -> Any:
     """Map points by a homography, as a user would write it."""
     x, y = points[:, 0], points[:, 1]
     depth = params[6] * x + params[7] * y + 1
@@ -79,6 +80,12 @@ def _step(
     points: Floats,
     reference: Floats,
 ) -> Floats:
+    if method == "jets":
+        jets = photalign.Jet.seed(params)
+        return photalign.linearize(
+            sampler, lambda some: project(jets, points[some]), None, reference
+        ).step()
+
     def block(some: slice) -> tuple[Floats, Floats]:
         part = points[some]
         return project(params, part), project_jacobian(params, part)

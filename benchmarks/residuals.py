@@ -23,7 +23,8 @@ PARAMETERS = 8
 OURS = "photalign.linearize"
 NUMPY = "value_and_grad, then NumPy"
 MEMORY = {
-    "blocks": "photalign.linearize, by blocks",
+    "jets": "photalign.linearize, blocks of jets",
+    "blocks": "photalign.linearize, blocks",
     "whole": "photalign.linearize, whole Jacobian",
     "numpy": NUMPY,
 }
@@ -88,7 +89,7 @@ def _memory() -> Iterator[Row]:
     for method, name in MEMORY.items():
         child = [sys.executable, "-m", "benchmarks.one_linearization", method]
         done = subprocess.run(child, check=True, stdout=subprocess.PIPE, text=True)
-        cost, ours = float(done.stdout), method == "blocks"
+        cost, ours = float(done.stdout), method in ("jets", "blocks")
         yield Row(
             task=f"memory, 640 x 480 pixels, own warp of {PARAMETERS} parameters",
             method=name,

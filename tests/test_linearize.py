@@ -387,6 +387,58 @@ def test_calls_from_many_threads_do_not_disturb_each_other(rng):
     assert all(map(same_bits, found, expected * 2))
 
 
+def projected(params, xy):
+    x, y = xy[..., 0], xy[..., 1]
+    depth = params[6] * x + params[7] * y + 1
+    u = (params[0] * x + params[1] * y + params[2]) / depth
+    v = (params[3] * x + params[4] * y + params[5]) / depth
+    return np.stack([u, v], axis=-1)
+
+
+@pytest.mark.parametrize("channels", [(), (3,)])
+def test_jets_bring_their_derivatives_along(channels, rng):
+    sampler = pa.Sampler(picture(rng, (120, 400, *channels)), "bspline3")
+    points = grid((100, 90)) + np.array([3.0, 2.0])
+    reference = picture(rng, (100, 90, *channels))
+    warp = pa.Homography([[1.01, 0.01, 2], [-0.02, 0.99, 3], [1e-4, 2e-4, 1]])
+    params = warp.matrix.ravel()[:8]
+    jet = projected(pa.Jet.seed(params), points)
+    found = pa.linearize(sampler, jet, None, reference, loss="huber")
+    by_entry = np.zeros((*points.shape, 8))
+    x, y = points[..., 0], points[..., 1]
+    depth = params[6] * x + params[7] * y + 1
+    for axis in range(2):
+        by_entry[..., axis, 3 * axis : 3 * axis + 3] = (
+            np.stack([x, y, np.ones_like(x)], axis=-1) / depth[..., None]
+        )
+        by_entry[..., axis, 6:] = (
+            -(points * warp(points)[..., axis, None]) / depth[..., None]
+        )
+    arguments = sampler, warp(points), by_entry, reference
+    loss = pa.Huber(scale=found.scale)
+    assert_agree(found, dense(*arguments, loss=loss), rtol=1e-9)
+    rows = points.reshape(-1, 2)
+
+    def block(some):
+        return projected(pa.Jet.seed(params), rows[some])
+
+    by_blocks = pa.linearize(sampler, block, None, reference, loss="huber")
+    assert same_bits(by_blocks, found)
+
+
+def test_jet_of_points_that_do_not_depend_on_all_parameters(rng):
+    case = problem(rng, n=200)
+    shift = pa.Jet.seed(np.zeros(5))
+    points = case.points + np.stack([shift[1], shift[3]])
+    jacobian = np.zeros((200, 2, 5))
+    jacobian[:, 0, 1] = jacobian[:, 1, 3] = 1
+    found = pa.linearize(case.sampler, points, None, case.reference)
+    expected = pa.linearize(case.sampler, case.points, jacobian, case.reference)
+    assert same_bits(found, expected)
+    with pytest.raises(TypeError, match="point_jacobian: expected None beside a Jet"):
+        pa.linearize(case.sampler, points, jacobian, case.reference)
+
+
 def test_function_is_called_for_no_points_and_for_a_grid(rng):
     case = problem(rng, n=240)
 
@@ -631,7 +683,7 @@ def test_misuse_is_explained(change, error, message):
         (
             lambda some: np.zeros((10, 2)),
             TypeError,
-            "returns points and their Jacobian",
+            "returns a Jet or points and their",
         ),
         (
             lambda some: (np.zeros((9, 2)), np.zeros((9, 2, 4))),

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from math import prod
 
 import numpy as np
 
 from photalign._checks import as_array
 from photalign._types import Array, ArrayLike
+from photalign.autodiff._motions import motion_of
+from photalign.autodiff.jet import Jet
 from photalign.sampling import Sampler
 
-PointFunction = Callable[[slice], tuple[ArrayLike, ArrayLike]]
+PointFunction = Callable[[slice], Jet | tuple[ArrayLike, ArrayLike]]
 """From a range of the flattened points to points and their Jacobian there."""
 
 # A multiple of the core's runs, so that blocks and whole arrays give the same bits.
@@ -38,9 +41,21 @@ class PointBlock:
 
 
 def given_block(
-    sampler: Sampler, points: ArrayLike, jacobian: ArrayLike
+    sampler: Sampler, points: ArrayLike | Jet, jacobian: ArrayLike | None
 ) -> tuple[tuple[int, ...], PointBlock]:
     """Return the shape of the points, without that of a point, and all of them."""
+    if isinstance(points, Jet):
+        if jacobian is not None:
+            raise TypeError(
+                "point_jacobian: expected None beside a Jet, which has its own, "
+                f"got {type(jacobian).__name__}"
+            )
+        return _block_of_jet(sampler, points)
+    if jacobian is None:
+        raise TypeError(
+            "point_jacobian: expected an array beside points, got None; a Jet or a "
+            "function may stand for both"
+        )
     xy = sampler._read_points(points)
     motion = _read_jacobian(jacobian, xy.shape)
     flat = motion.reshape(-1, *motion.shape[-2:])
@@ -48,6 +63,20 @@ def given_block(
         where=slice(None), points=sampler._as_rows(xy), jacobian=_aligned(flat)
     )
     return xy.shape[:-1], block
+
+
+def _block_of_jet(sampler: Sampler, jet: Jet) -> tuple[tuple[int, ...], PointBlock]:
+    motion = motion_of(jet, sampler.ndim)
+    # A plane for each derivative, as they come.
+    planes = np.zeros((sampler.ndim, jet.n_params, *motion.shape))
+    for plane, partials in zip(planes, motion.partials, strict=True):
+        for param, partial in partials.items():
+            plane[param] = partial
+    flat = planes.reshape(*planes.shape[:2], prod(motion.shape))
+    block = PointBlock(
+        where=slice(None), points=motion.rows(), jacobian=np.moveaxis(flat, -1, 0)
+    )
+    return motion.shape, block
 
 
 def made_blocks(
@@ -64,12 +93,15 @@ def made_blocks(
     for first in range(0, max(count, 1), _BLOCK):
         where = slice(first, min(first + _BLOCK, count))
         made = make(where)
-        if not (isinstance(made, tuple) and len(made) == 2):
+        if isinstance(made, Jet):
+            shape, block = _block_of_jet(sampler, made)
+        elif isinstance(made, tuple) and len(made) == 2:
+            shape, block = given_block(sampler, *made)
+        else:
             raise TypeError(
-                "points: expected a function that returns points and their Jacobian, "
-                f"got {type(made).__name__} from it"
+                "points: expected a function that returns a Jet or points and their "
+                f"Jacobian, got {type(made).__name__} from it"
             )
-        shape, block = given_block(sampler, *made)
         if shape != (where.stop - first,):
             raise ValueError(
                 f"points: expected {where.stop - first} points from the function for "

@@ -12,6 +12,7 @@ import numpy as np
 from photalign._checks import as_array, as_points
 from photalign._observations import Observations, differentiable
 from photalign._types import Array, ArrayLike, BoolArray, FloatArray
+from photalign.autodiff import jacobian as derivative
 from photalign.brightness import Brightness
 from photalign.sampling import Sampler
 from photalign.warps import Warp
@@ -63,7 +64,8 @@ def residuals(
         coordinates.
     jacobian : callable, optional
         For a function of your own: derivatives of the mapped points by the parameters,
-        from the same arguments, shape (N, ndim, P).
+        from the same arguments, shape (N, ndim, P). By default the function is given
+        a `Jet` of parameters; it must then be made of NumPy functions that this knows.
     weights : array_like, shape (...) or (..., C), optional
         Of the squared residuals, 0 or more; a mask is one, too.
     gain, bias : float or array_like, shape (C,)
@@ -167,12 +169,8 @@ def _point_maps(
             "warp: expected a name, a class of warps or a function of parameters and "
             f"points, got {type(warp).__name__}"
         )
-    if jacobian is None:
-        raise TypeError(
-            "jacobian: expected a function of parameters and points for a warp of your "
-            "own, got None"
-        )
-    own, by_params = cast("PointMap", warp), jacobian
+    own = cast("PointMap", warp)
+    by_params = derivative(own) if jacobian is None else jacobian
     return (
         lambda params, points: own(params, points),
         lambda params, points: by_params(params, points),

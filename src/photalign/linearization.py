@@ -17,6 +17,7 @@ from photalign._point_blocks import (
     made_blocks,
 )
 from photalign._types import ArrayLike, FloatArray
+from photalign.autodiff.jet import Jet
 from photalign.brightness import Brightness
 from photalign.losses import Loss, Squared, as_loss
 from photalign.sampling import Sampler
@@ -141,7 +142,7 @@ class Linearization:
 
 def linearize(
     sampler: Sampler,
-    points: ArrayLike | PointFunction,
+    points: ArrayLike | Jet | PointFunction,
     point_jacobian: ArrayLike | None,
     reference: ArrayLike,
     *,
@@ -165,15 +166,16 @@ def linearize(
     ----------
     sampler : Sampler
         The image that is sampled; its kernel must have derivatives.
-    points : array_like, shape (..., ndim), or callable
+    points : array_like or Jet, shape (..., ndim), or callable
         Where, as the sampler takes them. A function makes points and Jacobian block by
         block, so that neither is ever in memory as a whole: called with a slice of the
-        flattened points, some thousand at a time and in order, it returns them and
-        their Jacobian, shapes (n, ndim) and (n, ndim, P). If the scale of the loss has
-        to be estimated, the function is called twice for each block.
+        flattened points, some thousand at a time and in order, it returns a `Jet` of
+        shape (n, ndim), or points and their Jacobian, shapes (n, ndim) and (n, ndim,
+        P). If the scale of the loss has to be estimated, the function is called twice
+        for each block.
     point_jacobian : array_like, shape (..., ndim, P), or None
         Derivatives of the points by P parameters, as ``warp.jacobian`` returns them.
-        None if `points` is a function.
+        None if `points` is a `Jet` or a function.
     reference : array_like, shape (...) or (..., C)
         The values that the samples should have.
     weights : array_like, shape (...) or (..., C), optional
@@ -226,23 +228,20 @@ def linearize(
     >>> shift.round(3)
     array([ 1.5, -0.5])
 
-    With a function no Jacobian of all points is made:
+    A `Jet` brings its derivatives along. With a function there is no Jacobian of all
+    points:
 
     >>> pixels = grid.reshape(-1, 2)
-    >>> warp = pa.Affine.identity()
+    >>> def zoomed(params, xy):
+    ...     return params[0] * xy + params[1:]
     >>> def blocks(some):
-    ...     return warp(pixels[some]), warp.jacobian(pixels[some])
+    ...     return zoomed(pa.Jet.seed([1.0, 0.0, 0.0]), pixels[some])
     >>> pa.linearize(moving, blocks, None, reference.ravel()).step().shape
-    (6,)
+    (3,)
     """
     differentiable(sampler, "linearize")
     block, shape = None, None
     if not callable(points):
-        if point_jacobian is None:
-            raise TypeError(
-                "point_jacobian: expected an array beside points, got None; a function "
-                "may return both"
-            )
         shape, block = given_block(sampler, points, point_jacobian)
     elif point_jacobian is not None:
         raise TypeError(
