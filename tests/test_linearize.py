@@ -625,11 +625,6 @@ def test_terms_of_other_unknowns_do_not_add_up(rng):
     ("change", "error", "message"),
     [
         ({"sampler": np.zeros((3, 3))}, TypeError, r"pass pa\.Sampler\(image\)"),
-        (
-            {"sampler": pa.Sampler(np.zeros((3, 3)), "nearest")},
-            ValueError,
-            "kernel: expected one with derivatives for linearize",
-        ),
         ({"points": np.zeros((2, 10))}, ValueError, r"points: .*pass points\.T"),
         (
             {"point_jacobian": None},
@@ -675,6 +670,12 @@ def test_misuse_is_explained(change, error, message):
     }
     with pytest.raises(error, match=message):
         pa.linearize(**arguments | change)
+
+
+def test_kernel_without_derivatives_is_refused():
+    sampler = pa.Sampler(np.zeros((3, 3)), "nearest")
+    with pytest.raises(ValueError, match="kernel: expected one with derivatives for l"):
+        pa.linearize(sampler, [[1, 1]], [[[1], [0]]], [0])
 
 
 @pytest.mark.parametrize(
