@@ -77,7 +77,7 @@ sanitize: $(VENV)/installed $(VENV)/group-test
 	LD_PRELOAD="$$($(CXX) -print-file-name=libasan.so) $$($(CXX) -print-file-name=libstdc++.so)" \
 	  ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=halt_on_error=1 \
 	  $(BIN)/python tests/sanitized.py build/sanitize tests/laws tests/test_sampling.py \
-	  tests/test_sampling_arrays.py tests/test_prefilter.py tests/test_resample.py tests/test_masks.py tests/test_statuses.py -x
+	  tests/test_sampling_arrays.py tests/test_linearize.py tests/test_prefilter.py tests/test_resample.py tests/test_masks.py tests/test_statuses.py -x
 
 clean:
 	rm -rf $(VENV) build dist site photalign-demo

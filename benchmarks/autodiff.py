@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from benchmarks import jets
+from benchmarks import jets, residuals
 from benchmarks.table import Row
 
 
 def rows(count: int) -> Iterator[Row]:
     """Measure in what is installed, with ``count`` repetitions of each timing."""
     yield from jets.rows(count)
+    yield from residuals.rows(count)

@@ -8,6 +8,7 @@
 
 #include "arrays.hpp"
 #include "interrupt.hpp"
+#include "photalign/point_equations.hpp"
 #include "photalign/sampler.hpp"
 
 namespace photalign {
@@ -192,6 +193,39 @@ class Sampler {
     });
   }
 
+  // `jacobian` is (point, axis, parameter); `hessian`, `gradient` and `totals` are added to.
+  void add_equations(const Points& points, const AnyArray& jacobian, const Input& reference,
+                     const std::optional<Input>& weights, const ReadDoubles& gain,
+                     const ReadDoubles& bias, int loss, double threshold, bool solves_brightness,
+                     const Doubles& hessian, const Doubles& gradient, const Doubles& totals,
+                     int threads) const {
+    const PointsView where = points_view(points);
+    const PointJacobian motion = jacobian_view(jacobian, points.shape(0));
+    const auto unknowns =
+        static_cast<std::size_t>(motion.parameters) + (solves_brightness ? 2 * channels() : 0);
+    expect(
+        reference.size() == points.shape(0) * channels() && gain.size() == channels() &&
+        bias.size() == channels() &&
+        (!weights || weights->size() == points.shape(0) || weights->size() == reference.size()) &&
+        hessian.size() == unknowns * unknowns && gradient.size() == unknowns &&
+        totals.size() == n_totals);
+    const Observations observations{
+        .reference = static_cast<const std::byte*>(reference.data()),
+        .reference_dtype = dtype_of(reference),
+        .weights = weights ? static_cast<const std::byte*>(weights->data()) : nullptr,
+        .weight_dtype = weights ? dtype_of(*weights) : DType::f64,
+        .has_weight_per_channel = weights && weights->size() == reference.size(),
+        .gain = gain.data(),
+        .bias = bias.data(),
+        .loss = static_cast<LossKind>(loss),
+        .threshold = threshold,
+        .solves_brightness = solves_brightness};
+    const EquationSums sums{hessian.data(), gradient.data(), totals.data()};
+    run_interruptibly(threads, [&](const Execution& e) {
+      photalign::add_equations(view_, where, observations, motion, sums, e);
+    });
+  }
+
   void scatter(const Points& points, const ReadDoubles& cotangents, const Doubles& image) const {
     const PointsView where = points_view(points);
     std::int64_t stored = view_.image.channels;
@@ -240,6 +274,27 @@ class Sampler {
             .count = static_cast<std::int64_t>(points.shape(0)),
             .point_stride = points.stride(0),
             .axis_stride = points.stride(1)};
+  }
+
+  PointJacobian jacobian_view(const AnyArray& jacobian, std::size_t count) const {
+    const bool is_double = jacobian.dtype() == nb::dtype<double>();
+    expect(jacobian.ndim() == 3 && jacobian.shape(0) == count && jacobian.shape(1) == dimension() &&
+           jacobian.shape(2) > 0 && (is_double || jacobian.dtype() == nb::dtype<float>()));
+    const auto* data = static_cast<const std::byte*>(jacobian.data());
+    const std::int64_t number = is_double ? 8 : 4;
+    const std::byte* end = data + number;
+    bool is_forward = count > 0;
+    for (std::size_t i = 0; i < 3; ++i) {
+      is_forward = is_forward && jacobian.stride(i) >= 0;
+      end += (static_cast<std::int64_t>(jacobian.shape(i)) - 1) * jacobian.stride(i) * number;
+    }
+    return {.data = data,
+            .is_double = is_double,
+            .parameters = static_cast<std::int64_t>(jacobian.shape(2)),
+            .point_stride = jacobian.stride(0) * number,
+            .axis_stride = jacobian.stride(1) * number,
+            .parameter_stride = jacobian.stride(2) * number,
+            .end = is_forward ? end : nullptr};
   }
 
   SamplesView samples_view(std::size_t count, const Output& values,
@@ -304,6 +359,13 @@ void bind_sampling(nb::module_& m) {
       .def("pull_back", &Sampler::pull_back, nb::arg("points").noconvert(),
            nb::arg("cotangents").noconvert(), nb::arg("pulled").noconvert(), nb::arg("threads"),
            "Write the cotangents of points that cotangents of values make.")
+      .def("add_equations", &Sampler::add_equations, nb::arg("points").noconvert(),
+           nb::arg("jacobian").noconvert(), nb::arg("reference").noconvert(),
+           nb::arg("weights").noconvert().none(), nb::arg("gain").noconvert(),
+           nb::arg("bias").noconvert(), nb::arg("loss"), nb::arg("threshold"),
+           nb::arg("solves_brightness"), nb::arg("hessian").noconvert(),
+           nb::arg("gradient").noconvert(), nb::arg("totals").noconvert(), nb::arg("threads"),
+           "Add the normal equations of residuals.")
       .def("scatter", &Sampler::scatter, nb::arg("points").noconvert(),
            nb::arg("cotangents").noconvert(), nb::arg("image").noconvert(),
            "Add the cotangents of values to the pixels that the values were made of.");

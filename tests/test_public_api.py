@@ -21,7 +21,8 @@ from photalign.warps import WARPS
 
 NAMES = {
     *("align", "Alignment", "AlignmentError", "Status", "Step"),
-    *("Sampler", "resample", "image_gradients", "Jet", "jacobian"),
+    *("Sampler", "resample", "image_gradients"),
+    *("linearize", "Linearization", "residuals"),
     *("Warp", "Translation", "Euclidean", "Similarity", "Affine", "Homography"),
     *("warp", "Jet", "jacobian"),
     *("Squared", "Huber", "Cauchy", "Tukey", "GemanMcClure"),
@@ -49,6 +50,14 @@ SIGNATURES = {
         *("function", "p0", "*", "jacobian", "backend", "param_names", "name"),
     ],
     pa.image_gradients: ["image", "method", "*", "boundary"],
+    pa.linearize: [
+        *("sampler", "points", "point_jacobian", "reference", "*", "weights", "loss"),
+        *("gain", "bias", "brightness", "threads"),
+    ],
+    pa.residuals: [
+        *("sampler", "warp", "reference", "points", "*", "jacobian", "weights"),
+        *("gain", "bias", "brightness", "min_overlap"),
+    ],
 }
 
 

@@ -11,6 +11,9 @@ from photalign.brightness import GainBias as GainBias
 from photalign.brightness import Normalized as Normalized
 from photalign.brightness import Plain as Plain
 from photalign.gradients import image_gradients as image_gradients
+from photalign.least_squares import residuals as residuals
+from photalign.linearization import Linearization as Linearization
+from photalign.linearization import linearize as linearize
 from photalign.losses import Cauchy as Cauchy
 from photalign.losses import GemanMcClure as GemanMcClure
 from photalign.losses import Huber as Huber

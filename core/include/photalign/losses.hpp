@@ -19,6 +19,7 @@ struct Influence {
 
 inline double choose(bool mask, double yes, double no) { return mask ? yes : no; }
 inline Float choose(Int mask, Float yes, Float no) { return select(mask, yes, no); }
+inline Double choose(Long mask, Double yes, Double no) { return select(mask, yes, no); }
 
 inline double square_root(double v) { return std::sqrt(v); }
 inline Float square_root(Float v) {
@@ -28,6 +29,17 @@ inline Float square_root(Float v) {
   return reinterpret_cast<Float>(_mm256_sqrt_ps(reinterpret_cast<__m256>(v)));
 #else
   for (int i = 0; i < lanes; ++i) v[i] = std::sqrt(v[i]);
+  return v;
+#endif
+}
+
+inline Double square_root(Double v) {
+#if defined(__AVX512F__)
+  return reinterpret_cast<Double>(_mm512_sqrt_pd(reinterpret_cast<__m512d>(v)));
+#elif defined(__AVX2__)
+  return reinterpret_cast<Double>(_mm256_sqrt_pd(reinterpret_cast<__m256d>(v)));
+#else
+  for (int i = 0; i < lanes_of<double>; ++i) v[i] = std::sqrt(v[i]);
   return v;
 #endif
 }
@@ -55,6 +67,30 @@ inline Float log_one_plus(Float v) {
   p = p * f + 3.3333331174e-1f;
   const Float f2 = f * f;
   return to_float(k) * 0.693147181f + (f - 0.5f * f2 + f2 * f * p);
+}
+
+// The same in double: the rational function of fdlibm's log (Sun Microsystems, 1993), and what the
+// sum 1 + v lost.
+inline Double log_one_plus(Double v) {
+  const Double u = v + 1;
+  const Double lost = (v - (u - 1)) / u;
+  Long bits = reinterpret_cast<Long>(u);
+  const Long k = (bits - 0x3fe6a09e667f3bcdL) >> 52;
+  bits -= k << 52;
+  const Double f = reinterpret_cast<Double>(bits) - 1;
+  const Double s = f / (f + 2);
+  const Double z = s * s;
+  Double p = splat(1.479819860511658591e-1);
+  p = p * z + 1.531383769920937332e-1;
+  p = p * z + 1.818357216161805012e-1;
+  p = p * z + 2.222219843214978396e-1;
+  p = p * z + 2.857142874366239149e-1;
+  p = p * z + 3.999999999940941908e-1;
+  p = p * z + 6.666666666666735130e-1;
+  const Double half = 0.5 * f * f;
+  const Double large = Double{} + 0x1.8p52;
+  const Double exponent = reinterpret_cast<Double>(k + reinterpret_cast<Long>(large)) - large;
+  return exponent * 6.931471805599453094e-1 + (f - (half - s * (half + z * p))) + lost;
 }
 
 struct Squared {

@@ -7,6 +7,7 @@
 namespace photalign {
 
 struct CovarianceFunctions;
+struct EquationFunctions;
 struct FilteringFunctions;
 struct GridFunctions;
 struct LinearizeFunctions;
@@ -21,6 +22,7 @@ struct Variant {
   const SamplingFunctions* sampling;
   const FilteringFunctions* filtering;
   const GridFunctions* grid;
+  const EquationFunctions* equations;
 };
 
 // The variant in use: the widest that the machine supports, unless `use_variant` chose another.
