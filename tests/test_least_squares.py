@@ -317,7 +317,7 @@ def test_misuse_is_explained(change, error, message):
 def test_functions_explain_misuse_as_well():
     sampler, reference = pa.Sampler(np.zeros((20, 30))), np.zeros((20, 30))
     fun, _ = pa.residuals(sampler, "affine", reference)
-    with pytest.raises(ValueError, match="params: expected the 6 of Affine, got 2"):
+    with pytest.raises(ValueError, match="params: expected the 6 of affine, got 2"):
         fun([0, 0])
     with pytest.raises(ValueError, match=r"params: .* shape \(P,\), got \(1, 6\)"):
         fun(np.zeros((1, 6)))
@@ -340,3 +340,16 @@ def test_functions_explain_misuse_as_well():
     )
     with pytest.raises(ValueError, match=r"jacobian: .* \(600, 2, 1\), got \(600,"):
         jac([0.0])
+
+
+def test_a_warp_made_of_a_function_is_what_the_function_is(rng):
+    image = rng.random((40, 50))
+    sampler, reference = pa.Sampler(image, "bspline3"), rng.random((30, 40))
+    shift = pa.warp(lambda p, xy: xy + p, [0.0, 0.0])
+    x = np.array([1.25, 2.5])
+    for made, plain in zip(
+        pa.residuals(sampler, shift, reference),
+        pa.residuals(sampler, shift.function, reference),
+        strict=True,
+    ):
+        np.testing.assert_allclose(made(x), plain(x), atol=1e-6)

@@ -74,7 +74,9 @@ def _block_of_jet(sampler: Sampler, jet: Jet) -> tuple[tuple[int, ...], PointBlo
             plane[param] = partial
     flat = planes.reshape(*planes.shape[:2], prod(motion.shape))
     block = PointBlock(
-        where=slice(None), points=motion.rows(), jacobian=np.moveaxis(flat, -1, 0)
+        where=slice(None),
+        points=motion.together().reshape(-1, sampler.ndim),
+        jacobian=np.moveaxis(flat, -1, 0),
     )
     return motion.shape, block
 

@@ -15,11 +15,12 @@ from photalign._types import Array, ArrayLike, BoolArray, FloatArray
 from photalign.autodiff import jacobian as derivative
 from photalign.brightness import Brightness
 from photalign.sampling import Sampler
-from photalign.warps import Warp
+from photalign.warps import FunctionWarp, MatrixWarp, Warp
 from photalign.warps.names import warp_class
 
 __all__ = ["residuals"]
 
+_Model = type[MatrixWarp] | FunctionWarp
 PointMap = Callable[[FloatArray, FloatArray], ArrayLike]
 """From parameters and points to mapped points, or to their derivatives."""
 VectorFunction = Callable[[ArrayLike], FloatArray]
@@ -28,7 +29,7 @@ VectorFunction = Callable[[ArrayLike], FloatArray]
 
 def residuals(
     sampler: Sampler,
-    warp: str | type[Warp] | PointMap,
+    warp: str | type[MatrixWarp] | FunctionWarp | PointMap,
     reference: ArrayLike,
     points: ArrayLike | None = None,
     *,
@@ -51,11 +52,11 @@ def residuals(
     ----------
     sampler : Sampler
         The moving image; its kernel must have derivatives.
-    warp : str, type or callable
+    warp : str, type, FunctionWarp or callable
         "translation", "euclidean", "similarity", "affine", "homography" or the class of
-        one, with the parameters of ``warp.params``; or a function of parameters, shape
-        (P,), and points, shape (N, K), that returns points as the sampler takes them,
-        shape (N, ndim).
+        one, or what `photalign.warp` made, with the parameters of ``warp.params``; or a
+        function of parameters, shape (P,), and points, shape (N, K), that returns
+        points as the sampler takes them, shape (N, ndim).
     reference : array_like, shape (...) or (..., C)
         The values that the samples should have; what is not finite is left out.
     points : array_like, shape (..., K), optional
@@ -154,15 +155,16 @@ def _pixels(shape: tuple[int, ...], sampler: Sampler) -> FloatArray:
 
 
 def _point_maps(
-    warp: str | type[Warp] | PointMap, jacobian: PointMap | None
+    warp: str | type[MatrixWarp] | FunctionWarp | PointMap, jacobian: PointMap | None
 ) -> tuple[Callable[..., ArrayLike], Callable[..., ArrayLike]]:
-    if isinstance(warp, str) or (isinstance(warp, type) and issubclass(warp, Warp)):
+    is_class = isinstance(warp, type) and issubclass(warp, MatrixWarp)
+    if isinstance(warp, str | FunctionWarp) or is_class:
         if jacobian is not None:
             raise TypeError(
                 "jacobian: expected None for a warp that knows its own, "
                 f"got {type(jacobian).__name__}"
             )
-        known = warp_class(warp) if isinstance(warp, str) else warp
+        known = warp_class(warp) if isinstance(warp, str) else cast("_Model", warp)
         return partial(_map, known), partial(_differentiate, known)
     if not callable(warp):
         raise TypeError(
@@ -177,26 +179,25 @@ def _point_maps(
     )
 
 
-def _with_params(known: type[Warp], params: FloatArray) -> Warp | None:
+def _with_params(known: _Model, params: FloatArray) -> Warp | None:
     if params.shape != (known.n_params,):
         raise ValueError(
-            f"params: expected the {known.n_params} of {known.__name__}, "
-            f"got {len(params)}"
+            f"params: expected the {known.n_params} of {known.name}, got {len(params)}"
         )
     try:
+        if isinstance(known, FunctionWarp):
+            return known.with_params(params)
         return known.from_params(params)
     except ValueError:  # not finite, or not invertible
         return None
 
 
-def _map(known: type[Warp], params: FloatArray, points: FloatArray) -> FloatArray:
+def _map(known: _Model, params: FloatArray, points: FloatArray) -> FloatArray:
     warp = _with_params(known, params)
     return np.full(points.shape, np.nan) if warp is None else warp(points)
 
 
-def _differentiate(
-    known: type[Warp], params: FloatArray, points: FloatArray
-) -> FloatArray:
+def _differentiate(known: _Model, params: FloatArray, points: FloatArray) -> FloatArray:
     warp = _with_params(known, params)
     if warp is None:
         return np.full((*points.shape, known.n_params), np.nan)

@@ -16,7 +16,6 @@ from photalign.report.numbers import (
     measured,
     ten_to,
 )
-
 from photalign.warps import MatrixWarp
 
 if TYPE_CHECKING:
