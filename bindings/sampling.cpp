@@ -21,6 +21,7 @@ using Input = nb::ndarray<nb::ro, nb::c_contig, nb::device::cpu>;
 using Doubles = nb::ndarray<double, nb::c_contig, nb::device::cpu>;
 using ReadDoubles = nb::ndarray<const double, nb::c_contig, nb::device::cpu>;
 using Flags = nb::ndarray<std::uint8_t, nb::c_contig, nb::device::cpu>;
+using ReadFlags = nb::ndarray<const std::uint8_t, nb::c_contig, nb::device::cpu>;
 using Sizes = std::vector<std::int64_t>;
 using Numbers = std::vector<double>;
 
@@ -149,14 +150,17 @@ class Sampler {
     });
   }
 
-  void scatter(const Points& points, const ReadDoubles& cotangents, const Doubles& image) const {
+  void scatter(const Points& points, const ReadDoubles& cotangents, const Doubles& image,
+               const std::optional<ReadFlags>& valid) const {
     const PointsView where = points_view(points);
     std::int64_t stored = view_.image.channels;
     for (int a = 0; a < view_.image.dimension; ++a) stored *= view_.image.size[a] + 2 * view_.pad;
     expect(cotangents.size() == points.shape(0) * channels() &&
-           image.size() == static_cast<std::size_t>(stored));
+           image.size() == static_cast<std::size_t>(stored) &&
+           (!valid || valid->size() == points.shape(0)));
     run_interruptibly(1, [&](const Execution& e) {
-      photalign::scatter(view_, where, cotangents.data(), image.data(), e);
+      photalign::scatter(view_, where, valid ? valid->data() : nullptr, cotangents.data(),
+                         image.data(), e);
     });
   }
 
@@ -243,6 +247,7 @@ void bind_sampling(nb::module_& m) {
            "Write the cotangents of points that cotangents of values make.")
       .def("scatter", &Sampler::scatter, nb::arg("points").noconvert(),
            nb::arg("cotangents").noconvert(), nb::arg("image").noconvert(),
+           nb::arg("valid").noconvert().none() = nb::none(),
            "Add the cotangents of values to the pixels that the values were made of.");
 }
 

@@ -174,17 +174,19 @@ void pull_back(const SamplerView& sampler, const PointsView& points, const void*
   });
 }
 
-void scatter(const SamplerView& sampler, const PointsView& points, const double* cotangents,
-             double* image, const Execution& execution) {
+void scatter(const SamplerView& sampler, const PointsView& points, const std::uint8_t* valid,
+             const double* cotangents, double* image, const Execution& execution) {
   const SamplingFunctions& functions = *variant().sampling;
   const std::int64_t channels = sampler.image.channels;
   const Execution alone{1, execution.interrupted};
   for_each_run(points, points_at_once, alone, [&](std::int64_t first, const PointsView& some) {
+    const double* given = cotangents + first * channels;
+    if (valid) return functions.scatter(sampler, some, valid + first, given, image);
     const auto count = static_cast<std::size_t>(some.count);
-    std::vector<std::uint8_t> valid(count);
+    std::vector<std::uint8_t> found(count);
     std::vector<double> values(count * static_cast<std::size_t>(channels));
-    functions.sample(sampler, some, {.values = values.data(), .valid = valid.data()});
-    functions.scatter(sampler, some, valid.data(), cotangents + first * channels, image);
+    functions.sample(sampler, some, {.values = values.data(), .valid = found.data()});
+    functions.scatter(sampler, some, found.data(), given, image);
   });
 }
 

@@ -112,19 +112,27 @@ class Interpolation:
 
     def sampler(self, pixels: Array, threads: int) -> _core.Sampler:
         """Make the core's sampler of an image with a channel axis."""
-        if self.kernel.prefilter:
-            if self.padding:
-                pixels = _padded(pixels, self.padding, self.boundary, self.cval)
-            pixels = spline_coefficients(
-                pixels, None, self.kernel, threads, self.filter_boundary
-            )
+        return self.view(self.to_stored(pixels, threads))
+
+    def to_stored(self, pixels: Array, threads: int) -> Array:
+        """Return what is sampled: the pixels, or a spline's coefficients for them."""
+        if not self.kernel.prefilter:
+            return pixels
+        if self.padding:
+            pixels = _padded(pixels, self.padding, self.boundary, self.cval)
+        return spline_coefficients(
+            pixels, None, self.kernel, threads, self.filter_boundary
+        )
+
+    def view(self, stored: Array) -> _core.Sampler:
+        """Make the core's sampler of what is stored."""
         return _core.Sampler(
-            pixels,
-            pixels.__array_interface__["data"][0],
-            dtype_code(pixels.dtype),
-            not pixels.dtype.isnative,
-            pixels.shape,
-            pixels.strides,
+            stored,
+            stored.__array_interface__["data"][0],
+            dtype_code(stored.dtype),
+            not stored.dtype.isnative,
+            stored.shape,
+            stored.strides,
             self.kernel.code,
             BOUNDARIES.index(self.boundary),
             DOMAINS.index(self.domain),

@@ -35,8 +35,9 @@ void pull_back(const SamplerView& sampler, const PointsView& points, const void*
                void* pulled, const Execution& execution);
 
 // The adjoint of sampling in the image: adds to a C-contiguous array of all that is stored, padding
-// included, [z][y][x][channel]. On one thread, so that the order of the additions is fixed.
-void scatter(const SamplerView& sampler, const PointsView& points, const double* cotangents,
-             double* image, const Execution& execution);
+// included, [z][y][x][channel]. On one thread, so that the order of the additions is fixed. Which
+// points are valid is found by sampling, unless it is known and `valid` not null.
+void scatter(const SamplerView& sampler, const PointsView& points, const std::uint8_t* valid,
+             const double* cotangents, double* image, const Execution& execution);
 
 }  // namespace photalign

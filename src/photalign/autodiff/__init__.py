@@ -1,0 +1,1 @@
+"""Samplers that other systems differentiate through."""

@@ -1,0 +1,113 @@
+"""The prefilter of B-splines and its transpose, for PyTorch to differentiate.
+
+Both are linear, so that each is the derivative of itself and the other's adjoint.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.autograd import Function
+
+from photalign._interpolation import Interpolation
+from photalign.autodiff.torch._core_pass import as_array, images_of, threads_for
+from photalign.autodiff.torch._rule import Rule
+
+
+def stored(pixels: Tensor, rule: Rule) -> Tensor:
+    """Return what is sampled: pixels (*B, *S, C), or a spline's coefficients."""
+    if not rule.interpolation.kernel.prefilter:
+        return pixels
+    result: Tensor = Prefilter.apply(pixels, rule)
+    return result
+
+
+class Prefilter(Function):
+    """From pixels to the coefficients of the spline through them."""
+
+    @staticmethod
+    def forward(pixels: Tensor, rule: Rule) -> Tensor:
+        """Filter."""
+        return _filtered(pixels, rule.interpolation)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+        """Keep which pixels there are none of."""
+        pixels, ctx.rule = inputs
+        ctx.dtype = pixels.dtype
+        ctx.save_for_forward(pixels)
+
+    @staticmethod
+    def backward(ctx: Any, cotangents: Tensor) -> tuple[Any, ...]:
+        """Pull cotangents of coefficients back to the pixels."""
+        return PrefilterAdjoint.apply(cotangents, ctx.rule, ctx.dtype), None
+
+    @staticmethod
+    def jvp(ctx: Any, tangents: Tensor, _: None) -> Tensor:
+        """Filter the tangents, with the same pixels filled from their neighbors."""
+        (pixels,) = ctx.saved_tensors
+        known = torch.where(pixels.isfinite(), tangents, torch.nan)
+        result: Tensor = Prefilter.apply(known, ctx.rule.linear)
+        return result
+
+    @staticmethod
+    def vmap(
+        info: Any, in_dims: tuple[Any, ...], pixels: Tensor, rule: Rule
+    ) -> tuple[Tensor, int]:
+        """Filter a batch."""
+        return Prefilter.apply(pixels.movedim(in_dims[0], 0), rule), 0
+
+
+class PrefilterAdjoint(Function):
+    """From cotangents of the coefficients to those of the pixels."""
+
+    @staticmethod
+    def forward(cotangents: Tensor, rule: Rule, dtype: torch.dtype) -> Tensor:
+        """Apply the transposed filter."""
+        return _pulled(cotangents, rule.interpolation).to(dtype)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+        """Keep what is no tensor."""
+        cotangents, ctx.rule, ctx.dtype = inputs
+        ctx.given = cotangents.dtype
+
+    @staticmethod
+    def backward(ctx: Any, pixels: Tensor) -> tuple[Any, ...]:
+        """Filter, which is the adjoint of the adjoint."""
+        found = Prefilter.apply(pixels, ctx.rule.linear)
+        return found.to(ctx.given), None, None
+
+    @staticmethod
+    def jvp(ctx: Any, tangents: Tensor, *_: None) -> Tensor:
+        """Apply the same to the tangents."""
+        result: Tensor = PrefilterAdjoint.apply(tangents, ctx.rule, ctx.dtype)
+        return result
+
+    @staticmethod
+    def vmap(
+        info: Any, in_dims: tuple[Any, ...], cotangents: Tensor, *rest: Any
+    ) -> tuple[Tensor, int]:
+        """Filter a batch."""
+        return PrefilterAdjoint.apply(cotangents.movedim(in_dims[0], 0), *rest), 0
+
+
+def _filtered(pixels: Tensor, interpolation: Interpolation) -> Tensor:
+    array = as_array(pixels.cpu())
+    ndim = len(interpolation.origin)
+    threads = threads_for(array.size)
+    found = [interpolation.to_stored(array[i], threads) for i in images_of(array, ndim)]
+    shape = (*array.shape[: array.ndim - ndim - 1], *found[0].shape)
+    return torch.from_numpy(np.stack(found).reshape(shape)).to(pixels.device)
+
+
+def _pulled(cotangents: Tensor, interpolation: Interpolation) -> Tensor:
+    array = np.array(cotangents.detach().cpu().numpy(), np.float64, order="C")
+    ndim = len(interpolation.origin)
+    threads = threads_for(array.size)
+    found = [interpolation.to_pixels(array[i], threads) for i in images_of(array, ndim)]
+    shape = (*array.shape[: array.ndim - ndim - 1], *found[0].shape)
+    return torch.from_numpy(np.stack(found).reshape(shape)).to(cotangents.device)

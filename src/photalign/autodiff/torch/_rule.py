@@ -1,0 +1,162 @@
+"""The linear map from pixels to samples, its derivatives and its adjoint."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import torch
+from torch import Tensor
+
+from photalign._interpolation import Interpolation
+from photalign.autodiff.torch import _core_pass, _tensor_pass
+
+
+@dataclass(frozen=True, eq=False)
+class Rule:
+    r"""How tensors are sampled, by the core or by operations of PyTorch.
+
+    What is stored are pixels or coefficients, shape (\*B, \*S, C): images of the same
+    shape S with C channels, on any further axes B. Points have the shape
+    (\*B, \*N, ndim): N of them for each image.
+
+    Attributes
+    ----------
+    interpolation : Interpolation
+        What makes a function of pixels.
+    avoids_core : bool
+        Whether even what lies in the memory of the CPU is left to PyTorch.
+    """
+
+    interpolation: Interpolation
+    avoids_core: bool = False
+
+    @property
+    def ndim(self) -> int:
+        """How many axes of an image hold pixels."""
+        return len(self.interpolation.origin)
+
+    @cached_property
+    def linear(self) -> Rule:
+        """The same for changes of the pixels, which leave constants out."""
+        return replace(self, interpolation=replace(self.interpolation, cval=0, fill=0))
+
+    def gather(self, stored: Tensor, points: Tensor, order: int) -> tuple[Tensor, ...]:
+        """Sample values and derivatives.
+
+        Parameters
+        ----------
+        stored : Tensor, shape (*B, *S, C)
+            What is sampled.
+        points : Tensor, shape (*B, *N, ndim), float32 or float64
+            Where.
+        order : int
+            Of the highest derivatives.
+
+        Returns
+        -------
+        *derivatives : Tensor, shape (*B, *N, C), (*B, *N, C, ndim), ...
+            Values, gradients, Hessians and so on, each with one axis more.
+        mask : Tensor, shape (*B, *N), bool
+            Where they are valid.
+
+        Raises
+        ------
+        ValueError
+            If the kernel has no derivatives and they are asked for.
+        """
+        kernel = self.interpolation.kernel
+        if order > 0 and not kernel.derivatives:
+            raise ValueError(
+                "kernel: expected one with derivatives by the points, got "
+                f"{kernel.name!r}; pass points.detach() if they are not wanted"
+            )
+        is_core = order <= _core_pass.MOST_ORDERS and self._runs_in_core(stored)
+        gather = _core_pass.gather if is_core else _tensor_pass.gather
+        return gather(stored, points, self.interpolation, order)
+
+    def pull_back(self, stored: Tensor, points: Tensor, cotangents: Tensor) -> Tensor:
+        """Pull cotangents of values back to the points, and store nothing between.
+
+        Parameters
+        ----------
+        stored : Tensor, shape (*B, *S, C)
+            What is sampled, where the core can read it.
+        points : Tensor, shape (*B, *N, ndim), float32 or float64
+            Where.
+        cotangents : Tensor, shape (*B, *N, C)
+            Of the values.
+
+        Returns
+        -------
+        Tensor, shape (*B, *N, ndim), float32 or float64
+            Cotangents of the points; 0 where invalid.
+        """
+        return _core_pass.pull_back(stored, points, self.interpolation, cotangents)
+
+    def can_pull_back(self, stored: Tensor) -> bool:
+        """Tell whether `pull_back` serves what is stored."""
+        return bool(self.interpolation.kernel.derivatives) and self._runs_in_core(
+            stored
+        )
+
+    def scatter(
+        self,
+        points: Tensor,
+        mask: Tensor,
+        shape: Sequence[int],
+        cotangents: Sequence[Tensor | None],
+    ) -> Tensor:
+        """Put cotangents of values and derivatives on the pixels: the adjoint.
+
+        Parameters
+        ----------
+        points : Tensor, shape (*B, *N, ndim), float32 or float64
+            Where.
+        mask : Tensor, shape (*B, *N), bool
+            What is not valid counts nothing.
+        shape : sequence of int
+            (*B, *S, C), that of what is stored.
+        cotangents : sequence of Tensor, or None where they are 0
+            Of values, gradients, Hessians and so on, in their shapes.
+
+        Returns
+        -------
+        Tensor, shape (*B, *S, C)
+            Sums in float64, where the device has it.
+        """
+        values, *derivatives = cotangents
+        if values is not None and self._runs_in_core(values):
+            found = _core_pass.scatter(points, mask, self.interpolation, shape, values)
+            if all(c is None for c in derivatives):
+                return found
+            cotangents = None, *derivatives
+            return found + _tensor_pass.scatter(
+                points, mask, self.interpolation, shape, cotangents
+            )
+        return _tensor_pass.scatter(points, mask, self.interpolation, shape, cotangents)
+
+    def _runs_in_core(self, tensor: Tensor) -> bool:
+        return tensor.device.type == "cpu" and not self.avoids_core
+
+
+def is_plain(*tensors: Tensor) -> bool:
+    """Tell whether nothing will be differentiated or batched through tensors.
+
+    Then they are memory and nothing else, and a call needs no `Function`.
+    """
+    if _transforms_are_active():
+        return False
+    if torch.is_grad_enabled() and any(t.requires_grad for t in tensors):
+        return False
+    unpack = torch.autograd.forward_ad.unpack_dual
+    return all(unpack(t).tangent is None for t in tensors)
+
+
+def _always() -> bool:
+    return True
+
+
+# Of `torch.func`. It has no public name; without it every call takes the long way.
+_transforms_are_active = getattr(torch._C, "_are_functorch_transforms_active", _always)
