@@ -94,16 +94,22 @@ class Axis:
     def stored(self, cell: Tensor) -> Tensor:
         """Return where the pixels under the kernel are stored, or `NO_PIXEL`."""
         offsets = torch.arange(self.taps, device=cell.device) - (self.taps - 1) // 2
-        index, count = cell[..., None] + offsets + self.pad, self.count + 2 * self.pad
-        if self.boundary == "nearest":
-            return index.clamp(0, count - 1)
-        if self.boundary == "wrap":
-            return index % count
-        if self.boundary == "constant":
-            return torch.where((index < 0) | (index >= count), NO_PIXEL, index)
-        if self.boundary == "reflect":
-            within = index % (2 * count)
-            return torch.minimum(within, 2 * count - 1 - within)
-        period = max(2 * count - 2, 1)
-        within = index % period
-        return torch.minimum(within, period - within) if count > 1 else within
+        index = cell[..., None] + offsets + self.pad
+        return extended(index, self.count + 2 * self.pad, self.boundary)
+
+
+def extended(index: Tensor, count: int, boundary: str) -> Tensor:
+    """Return the pixel, of so many, that stands for any index, or `NO_PIXEL`."""
+    if boundary == "nearest":
+        return index.clamp(0, count - 1)
+    if boundary == "wrap":
+        return index % count
+    if boundary == "constant":
+        return torch.where((index < 0) | (index >= count), NO_PIXEL, index)
+    if boundary == "reflect":
+        within = index % (2 * count)
+        return torch.minimum(within, 2 * count - 1 - within)
+    if count == 1:
+        return torch.zeros_like(index)
+    within = index % (2 * count - 2)
+    return torch.minimum(within, 2 * count - 2 - within)

@@ -13,6 +13,13 @@ from photalign._interpolation import Interpolation
 from photalign.autodiff._polynomials import weight_polynomials
 from photalign.autodiff.torch._axis import NO_PIXEL, Axis
 
+_SINGLE = frozenset(
+    (
+        *(torch.bool, torch.uint8, torch.int8, torch.uint16, torch.int16),
+        *(torch.float16, torch.bfloat16, torch.float32),
+    )
+)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Footprints:
@@ -125,6 +132,11 @@ def orders_by_axis(
 def finest(tensor: Tensor) -> torch.dtype:
     """Return float64, or float32 where the device has no such numbers."""
     return torch.float32 if tensor.device.type == "mps" else torch.float64
+
+
+def real_dtype(pixels: Tensor) -> torch.dtype:
+    """Return the type that pixels are sampled in."""
+    return torch.float32 if pixels.dtype in _SINGLE else torch.float64
 
 
 def _at_axis(axis: int, ndim: int, size: int = -1) -> tuple[int, ...]:

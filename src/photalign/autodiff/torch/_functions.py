@@ -1,10 +1,9 @@
 """Sampling and its adjoint as functions that PyTorch differentiates, to any order.
 
-Two maps that are linear in the image and depend on points: `Gather` samples values
-and
-derivatives up to an order k, and `Scatter` is its adjoint. The derivatives of either are
-made of both, by the points of order k + 1. So everything that PyTorch derives, forward
-or in reverse, comes from one choice of cells.
+Two maps, linear in the image, that depend on points: `Gather` samples values and
+derivatives up to an order k, and `Scatter` is its adjoint. The derivatives of either
+are made of both, by the points of order k + 1. So everything that PyTorch derives,
+forward or in reverse, comes from one choice of cells.
 """
 
 from __future__ import annotations
@@ -186,7 +185,8 @@ def _pull_back(
     for cotangent, derivative in zip(cotangents, derivatives, strict=True):
         if cotangent is not None:
             product = cotangent.unsqueeze(-1) * derivative
-            total = _sum(total, product.flatten(points.ndim - 1, -2).sum(-2))
+            summed = tuple(range(points.ndim - 1, product.ndim - 1))
+            total = _sum(total, product.sum(summed))
     assert total is not None
     return _where(mask, total).to(points.dtype)
 

@@ -12,9 +12,10 @@ import torch
 from torch import Tensor
 from torch.autograd import Function
 
-from photalign._interpolation import Interpolation
 from photalign.autodiff.torch._core_pass import as_array, images_of, threads_for
-from photalign.autodiff.torch._rule import Rule
+from photalign.autodiff.torch._footprints import real_dtype
+from photalign.autodiff.torch._rule import Rule, is_old_batch
+from photalign.autodiff.torch._spline_filter import filtered, filtered_adjoint
 
 
 def stored(pixels: Tensor, rule: Rule) -> Tensor:
@@ -31,7 +32,7 @@ class Prefilter(Function):
     @staticmethod
     def forward(pixels: Tensor, rule: Rule) -> Tensor:
         """Filter."""
-        return _filtered(pixels, rule.interpolation)
+        return _filtered(pixels, rule)
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
@@ -67,7 +68,7 @@ class PrefilterAdjoint(Function):
     @staticmethod
     def forward(cotangents: Tensor, rule: Rule, dtype: torch.dtype) -> Tensor:
         """Apply the transposed filter."""
-        return _pulled(cotangents, rule.interpolation).to(dtype)
+        return _pulled(cotangents, rule).to(dtype)
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
@@ -95,19 +96,28 @@ class PrefilterAdjoint(Function):
         return PrefilterAdjoint.apply(cotangents.movedim(in_dims[0], 0), *rest), 0
 
 
-def _filtered(pixels: Tensor, interpolation: Interpolation) -> Tensor:
+def _filtered(pixels: Tensor, rule: Rule) -> Tensor:
+    interpolation = rule.interpolation
+    if not rule.runs_in_core(pixels):
+        pixels = pixels.to(real_dtype(pixels))
+        # What is invalid is filled by the core, wherever it is.
+        if is_old_batch(pixels) or bool(pixels.isfinite().all()):
+            return filtered(pixels, interpolation)
     array = as_array(pixels.cpu())
-    ndim = len(interpolation.origin)
     threads = threads_for(array.size)
-    found = [interpolation.to_stored(array[i], threads) for i in images_of(array, ndim)]
-    shape = (*array.shape[: array.ndim - ndim - 1], *found[0].shape)
-    return torch.from_numpy(np.stack(found).reshape(shape)).to(pixels.device)
+    each = images_of(array, rule.ndim)
+    found = np.stack([interpolation.to_stored(array[i], threads) for i in each])
+    shape = (*array.shape[: -1 - rule.ndim], *found.shape[1:])
+    return torch.from_numpy(found.reshape(shape)).to(pixels.device)
 
 
-def _pulled(cotangents: Tensor, interpolation: Interpolation) -> Tensor:
-    array = np.array(cotangents.detach().cpu().numpy(), np.float64, order="C")
-    ndim = len(interpolation.origin)
+def _pulled(cotangents: Tensor, rule: Rule) -> Tensor:
+    interpolation = rule.interpolation
+    if not rule.runs_in_core(cotangents):
+        return filtered_adjoint(cotangents, interpolation)
+    array = np.array(cotangents.detach().numpy(), np.float64, order="C")
     threads = threads_for(array.size)
-    found = [interpolation.to_pixels(array[i], threads) for i in images_of(array, ndim)]
-    shape = (*array.shape[: array.ndim - ndim - 1], *found[0].shape)
-    return torch.from_numpy(np.stack(found).reshape(shape)).to(cotangents.device)
+    each = images_of(array, rule.ndim)
+    found = np.stack([interpolation.to_pixels(array[i], threads) for i in each])
+    shape = (*array.shape[: -1 - rule.ndim], *found.shape[1:])
+    return torch.from_numpy(found.reshape(shape))

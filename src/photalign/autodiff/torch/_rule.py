@@ -12,6 +12,9 @@ from torch import Tensor
 from photalign._interpolation import Interpolation
 from photalign.autodiff.torch import _core_pass, _tensor_pass
 
+CORE_DEVICES = frozenset(("cpu",))
+"""The devices whose memory the core reads; on others PyTorch computes by itself."""
+
 
 @dataclass(frozen=True, eq=False)
 class Rule:
@@ -25,12 +28,9 @@ class Rule:
     ----------
     interpolation : Interpolation
         What makes a function of pixels.
-    avoids_core : bool
-        Whether even what lies in the memory of the CPU is left to PyTorch.
     """
 
     interpolation: Interpolation
-    avoids_core: bool = False
 
     @property
     def ndim(self) -> int:
@@ -72,7 +72,7 @@ class Rule:
                 "kernel: expected one with derivatives by the points, got "
                 f"{kernel.name!r}; pass points.detach() if they are not wanted"
             )
-        is_core = order <= _core_pass.MOST_ORDERS and self._runs_in_core(stored)
+        is_core = order <= _core_pass.MOST_ORDERS and self.runs_in_core(stored)
         gather = _core_pass.gather if is_core else _tensor_pass.gather
         return gather(stored, points, self.interpolation, order)
 
@@ -97,9 +97,7 @@ class Rule:
 
     def can_pull_back(self, stored: Tensor) -> bool:
         """Tell whether `pull_back` serves what is stored."""
-        return bool(self.interpolation.kernel.derivatives) and self._runs_in_core(
-            stored
-        )
+        return bool(self.interpolation.kernel.derivatives) and self.runs_in_core(stored)
 
     def scatter(
         self,
@@ -127,7 +125,7 @@ class Rule:
             Sums in float64, where the device has it.
         """
         values, *derivatives = cotangents
-        if values is not None and self._runs_in_core(values):
+        if values is not None and self.runs_in_core(values):
             found = _core_pass.scatter(points, mask, self.interpolation, shape, values)
             if all(c is None for c in derivatives):
                 return found
@@ -137,8 +135,9 @@ class Rule:
             )
         return _tensor_pass.scatter(points, mask, self.interpolation, shape, cotangents)
 
-    def _runs_in_core(self, tensor: Tensor) -> bool:
-        return tensor.device.type == "cpu" and not self.avoids_core
+    def runs_in_core(self, tensor: Tensor) -> bool:
+        """Tell whether the core reads a tensor."""
+        return tensor.device.type in CORE_DEVICES and not is_old_batch(tensor)
 
 
 def is_plain(*tensors: Tensor) -> bool:
@@ -146,7 +145,7 @@ def is_plain(*tensors: Tensor) -> bool:
 
     Then they are memory and nothing else, and a call needs no `Function`.
     """
-    if _transforms_are_active():
+    if _transforms_are_active() or any(map(is_old_batch, tensors)):
         return False
     if torch.is_grad_enabled() and any(t.requires_grad for t in tensors):
         return False
@@ -154,9 +153,18 @@ def is_plain(*tensors: Tensor) -> bool:
     return all(unpack(t).tangent is None for t in tensors)
 
 
-def _always() -> bool:
+def _always(*_: Tensor) -> bool:
     return True
 
 
-# Of `torch.func`. It has no public name; without it every call takes the long way.
+def _never(*_: Tensor) -> bool:
+    return False
+
+
+# Neither has a public name. Without the first every call takes the long way. The second
+# tells tensors of ``torch.autograd.grad(is_grads_batched=True)``, which know nothing of
+# `Function.vmap`, but are understood by PyTorch's own operations.
 _transforms_are_active = getattr(torch._C, "_are_functorch_transforms_active", _always)
+is_old_batch = getattr(
+    getattr(torch._C, "_functorch", None), "is_legacy_batchedtensor", _never
+)

@@ -12,14 +12,13 @@ import torch
 from torch import Tensor
 
 from photalign._interpolation import Interpolation
-from photalign.autodiff.torch._footprints import Footprints, finest, orders_by_axis
-
-_SINGLE = frozenset(
-    (
-        *(torch.bool, torch.uint8, torch.int8, torch.uint16, torch.int16),
-        *(torch.float16, torch.bfloat16, torch.float32),
-    )
+from photalign.autodiff.torch._footprints import (
+    Footprints,
+    finest,
+    orders_by_axis,
+    real_dtype,
 )
+
 # Numbers under the kernels of the points that are sampled together.
 _AT_ONCE = 2**24
 
@@ -57,7 +56,7 @@ def scatter(
             else r.narrow(lead, first, min(run, r.shape[lead] - first))
             for r in rows
         ]
-        _scatter_run(image, some[0], some[1], interpolation, some[2:])
+        image = _scatter_run(image, some[0], some[1], interpolation, some[2:])
     return image
 
 
@@ -65,14 +64,15 @@ def _gather_run(
     stored: Tensor, points: Tensor, interpolation: Interpolation, order: int
 ) -> tuple[Tensor, ...]:
     ndim = points.shape[-1]
-    dtype = torch.float32 if stored.dtype in _SINGLE else torch.float64
+    dtype = real_dtype(stored)
     if stored.dtype in (torch.uint16, torch.uint32):  # which cannot be indexed
         stored = stored.to(dtype)
     found = Footprints.of(points, stored.shape, interpolation)
     pixels = stored[found.index].to(dtype)
     if found.absent is not None:
         pixels = torch.where(found.absent[..., None], interpolation.cval, pixels)
-    mask = found.inside & pixels.isfinite().flatten(points.ndim - 1).all(-1)
+    is_finite = pixels.isfinite().reshape(*found.inside.shape, -1).all(-1)
+    mask = found.inside & is_finite
     weights = found.weights(order, dtype)
     # Along x first; what several derivatives need is made once.
     sums: dict[tuple[int, ...], Tensor] = {(): pixels}
@@ -98,21 +98,19 @@ def _scatter_run(
     mask: Tensor,
     interpolation: Interpolation,
     cotangents: Sequence[Tensor | None],
-) -> None:
+) -> Tensor:
     ndim = points.shape[-1]
     found = Footprints.of(points, image.shape, interpolation)
     weights = found.weights(len(cotangents) - 1, image.dtype)
     sums: dict[tuple[int, ...], Tensor] = {}
     for j, cotangent in enumerate(cotangents):
         if cotangent is not None:
-            kept = torch.where(expand(mask, j + 1), cotangent.to(image), 0.0)
-            each = (
-                (kept * interpolation.scale).flatten(mask.ndim + 1).unbind(-1)
-                if j
-                else (kept * interpolation.scale,)
+            kept = torch.where(expand(mask, j + 1), cotangent.to(image.dtype), 0.0)
+            kept = (kept * interpolation.scale).reshape(
+                *kept.shape[: mask.ndim + 1], -1
             )
             for orders, part in zip(
-                orders_by_axis(j, interpolation), each, strict=True
+                orders_by_axis(j, interpolation), kept.unbind(-1), strict=True
             ):
                 sums[orders] = sums[orders] + part if orders in sums else part
     for axis in reversed(range(ndim)):
@@ -125,7 +123,8 @@ def _scatter_run(
     for part in sums.values():
         if found.absent is not None:
             part = torch.where(found.absent[..., None], 0.0, part)
-        image.index_put_(found.index, part, accumulate=True)
+        image = image.index_put(found.index, part, accumulate=True)
+    return image
 
 
 def expand(tensor: Tensor, axes: int) -> Tensor:
