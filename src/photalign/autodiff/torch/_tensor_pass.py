@@ -33,7 +33,7 @@ def gather(
     found = [_gather_run(stored, run, interpolation, order) for run in runs]
     results = [torch.cat(parts, dim=lead) for parts in zip(*found, strict=True)]
     shape = points.shape[:-1]
-    return tuple(r.reshape(*shape, *r.shape[lead + 1 :]) for r in results)
+    return tuple(r.reshape((*shape, *r.shape[lead + 1 :])) for r in results)
 
 
 def scatter(
@@ -71,8 +71,7 @@ def _gather_run(
     pixels = stored[found.index].to(dtype)
     if found.absent is not None:
         pixels = torch.where(found.absent[..., None], interpolation.cval, pixels)
-    is_finite = pixels.isfinite().reshape(*found.inside.shape, -1).all(-1)
-    mask = found.inside & is_finite
+    mask = found.inside & _all_beyond(pixels.isfinite(), points.ndim - 1)
     weights = found.weights(order, dtype)
     # Along x first; what several derivatives need is made once.
     sums: dict[tuple[int, ...], Tensor] = {(): pixels}
@@ -130,6 +129,11 @@ def _scatter_run(
 def expand(tensor: Tensor, axes: int) -> Tensor:
     """Append so many axes of length 1."""
     return tensor[(..., *(None,) * axes)]
+
+
+def _all_beyond(flags: Tensor, axis: int) -> Tensor:
+    """Tell whether all flags on the axes from one on are set."""
+    return flags.reshape(*flags.shape[:axis], prod(flags.shape[axis:])).all(-1)
 
 
 def _beside(weights: Tensor, between: int) -> Tensor:

@@ -266,7 +266,9 @@ class Sampler:
                 f"{self.kernel!r} is prefiltered"
             )
         where = read_points(points, self.ndim, self._stored.device)
-        if is_plain(self._stored, where):
+        if torch.compiler.is_compiling():
+            results = _apply_outside_graph(self._stored, where, self._rule, order)
+        elif is_plain(self._stored, where):
             results = self._rule.gather(self._stored, where, order)
         else:
             results = Gather.apply(self._stored, where, self._rule, order)
@@ -275,3 +277,7 @@ class Sampler:
         axis = where.ndim - 1  # of the channels, which a gray image has none of
         *derivatives, mask = results
         return (*(d.squeeze(axis) for d in derivatives), mask)
+
+
+# Compiled code calls the core, but cannot look into it.
+_apply_outside_graph = torch.compiler.disable(Gather.apply)
