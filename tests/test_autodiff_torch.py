@@ -14,18 +14,10 @@ from sampler_cases import BOUNDARIES, DOMAINS, NAMES, SMOOTH, picture, points_ne
 
 torch = pytest.importorskip("torch")
 from photalign.autodiff import torch as pt  # noqa: E402
-from photalign.autodiff.torch import _rule, _tensor_pass  # noqa: E402
+from photalign.autodiff.torch import _tensor_pass  # noqa: E402
 
 SHAPES = [(23, 31), (1, 7), (2, 3)]
 DTYPES = ["?", "u1", "i1", "u2", "i2", "f2", "f4", "u4", "i4", "i8", "f8"]
-
-
-@pytest.fixture(params=["core", "operations"])
-def backend(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Sample by the core, or by operations of PyTorch as on other devices."""
-    if request.param == "operations":
-        monkeypatch.setattr(_rule, "CORE_DEVICES", frozenset())
-    return request.param
 
 
 def everything(sampler: Any, points: Any) -> tuple[Any, ...]:

@@ -23,17 +23,14 @@ from torch.func import (  # noqa: E402
 )
 
 from photalign.autodiff import torch as pt  # noqa: E402
-from photalign.autodiff.torch import _rule  # noqa: E402
 
+# Operations of PyTorch have the values and gradients of the core, so that what is made
+# of these need not be checked for all kernels.
+CHECKED = [
+    *((kernel, "core") for kernel in SMOOTH),
+    *((kernel, "operations") for kernel in ("linear", "bspline2", "bspline3")),
+]
 C2 = ["bspline3", "bspline5", "bspline3_direct", "bspline5_direct"]
-
-
-@pytest.fixture(params=["core", "operations"])
-def backend(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Sample by the core, or by operations of PyTorch as on other devices."""
-    if request.param == "operations":
-        monkeypatch.setattr(_rule, "CORE_DEVICES", frozenset())
-    return request.param
 
 
 def image_of(rng: np.random.Generator, *shape: int) -> Any:
@@ -51,7 +48,7 @@ def between_knots(rng: np.random.Generator, kernel: str) -> Any:
 # Against finite differences
 
 
-@pytest.mark.parametrize("kernel", SMOOTH)
+@pytest.mark.parametrize(("kernel", "backend"), CHECKED, indirect=["backend"])
 def test_first_derivatives_in_every_mode(
     kernel: str, backend: str, rng: np.random.Generator
 ) -> None:
@@ -70,12 +67,12 @@ def test_first_derivatives_in_every_mode(
     )
 
 
-@pytest.mark.parametrize("kernel", SMOOTH)
+@pytest.mark.parametrize(("kernel", "backend"), CHECKED, indirect=["backend"])
 def test_second_derivatives_in_every_mode(
     kernel: str, backend: str, rng: np.random.Generator
 ) -> None:
-    image = image_of(rng, 6, 7).requires_grad_()
-    points = between_knots(rng, kernel)[1:].requires_grad_()
+    image = image_of(rng, 5, 4).requires_grad_()
+    points = between_knots(rng, kernel)[1:2].requires_grad_()
 
     def sampled(image: Any, points: Any) -> Any:
         return pt.Sampler(image, kernel, boundary="reflect", fill=1.0)(points)
@@ -110,12 +107,12 @@ def test_derivatives_at_the_border_and_of_gradients(
 def test_derivatives_of_signals_and_volumes(
     ndim: int, backend: str, rng: np.random.Generator
 ) -> None:
-    image = image_of(rng, *(6, 7, 5)[:ndim]).requires_grad_()
-    points = torch.from_numpy(rng.uniform(1.2, 1.8, (2, ndim))).requires_grad_()
+    image = image_of(rng, *(3, 4, 3)[:ndim]).requires_grad_()
+    points = torch.from_numpy(rng.uniform(1.2, 1.8, (1, ndim))).requires_grad_()
 
     def sampled(image: Any, points: Any) -> Any:
         sampler = pt.Sampler(
-            image, "catmull_rom", ndim=ndim, spacing=0.7, origin=0.2, indexing="ij"
+            image, "catmull_rom", ndim=ndim, spacing=0.7, origin=0.5, indexing="ij"
         )
         return sampler(points)
 
@@ -150,7 +147,7 @@ def homography(params: Any, points: Any) -> Any:
 
 def near_identity(rng: np.random.Generator) -> pa.Homography:
     change = rng.normal(size=8) * [0.02, 0.02, 5, 0.02, 0.02, 5, 1e-4, 1e-4]
-    return pa.Homography.from_params(change + [1, 0, 0, 0, 1, 0, 0, 0])
+    return pa.Homography.from_params(change + np.eye(3).ravel()[:8])
 
 
 @pytest.mark.parametrize("domain", DOMAINS)
@@ -291,7 +288,7 @@ def test_invalid_samples_weigh_nothing_whatever_comes_back(backend: str) -> None
 def test_a_batch_of_images_with_points_of_their_own(
     backend: str, rng: np.random.Generator
 ) -> None:
-    images = torch.from_numpy(picture(rng, (4, 3, 12, 15), "f4"))
+    images = torch.from_numpy(picture(rng, (4, 3, 12, 15)))
     images[2, 1, 5, 5] = torch.nan
     points = torch.from_numpy(rng.uniform(-1, 12, (4, 20, 2)))
     for kernel in ("linear", "bspline3"):
@@ -389,6 +386,8 @@ def test_derivatives_have_the_types_of_what_they_are_by(backend: str) -> None:
                 jacfwd(pt.Sampler(image.detach(), kernel))(points.detach())
 
 
+# PyTorch's own, where compiled code ends and goes on.
+@pytest.mark.filterwarnings("ignore:The .grad attribute:UserWarning")
 def test_compiled_code_samples_and_derives_the_same(rng: np.random.Generator) -> None:
     image, points = image_of(rng, 9, 11), torch.from_numpy(rng.uniform(1, 7, (4, 2)))
 
@@ -396,8 +395,8 @@ def test_compiled_code_samples_and_derives_the_same(rng: np.random.Generator) ->
         return pt.Sampler(image, "bspline3")(1.1 * points).square().sum()
 
     compiled = torch.compile(loss, backend="eager")
-    for function in (loss, compiled):
-        image.requires_grad_(), points.requires_grad_()
+    image.requires_grad_()
+    points.requires_grad_()
     expected = torch.autograd.grad(loss(image, points), (image, points))
     found = torch.autograd.grad(compiled(image, points), (image, points))
     for ours, theirs in zip(found, expected, strict=True):

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 from torch.autograd import Function
 
+from photalign.autodiff.torch._nesting import nested, primals
 from photalign.autodiff.torch._rule import Rule, is_plain
 from photalign.autodiff.torch._tensor_pass import expand
 
@@ -57,11 +58,12 @@ class Gather(Function):
         return of_stored, of_points, None, None
 
     @staticmethod
+    @nested
     def jvp(
         ctx: Any, of_stored: Tensor | None, of_points: Tensor | None, *_: None
     ) -> tuple[Tensor | None, ...]:
         """Push tangents of image and points forward."""
-        stored, points, mask = ctx.saved_tensors
+        stored, points, mask = primals(ctx.saved_tensors)
         rule, order = ctx.rule, ctx.order
         changes: list[Tensor | None] = [None] * (order + 1)
         if of_points is not None:
@@ -134,9 +136,10 @@ class Scatter(Function):
         return (of_points, *nothing[1:5], *of_cotangents)
 
     @staticmethod
+    @nested
     def jvp(ctx: Any, *tangents: Tensor | None) -> Tensor:
         """Push tangents of points and cotangents forward."""
-        points, mask, *cotangents = ctx.saved_tensors
+        points, mask, *cotangents = primals(ctx.saved_tensors)
         of_points, of_cotangents = tangents[0], tangents[5:]
         moved: list[Tensor | None] = [*of_cotangents]
         if of_points is not None:

@@ -14,6 +14,7 @@ from torch.autograd import Function
 
 from photalign.autodiff.torch._core_pass import as_array, images_of, threads_for
 from photalign.autodiff.torch._footprints import real_dtype
+from photalign.autodiff.torch._nesting import nested, primals
 from photalign.autodiff.torch._rule import Rule, is_old_batch
 from photalign.autodiff.torch._spline_filter import filtered, filtered_adjoint
 
@@ -47,9 +48,10 @@ class Prefilter(Function):
         return PrefilterAdjoint.apply(cotangents, ctx.rule, ctx.dtype), None
 
     @staticmethod
+    @nested
     def jvp(ctx: Any, tangents: Tensor, _: None) -> Tensor:
         """Filter the tangents, with the same pixels filled from their neighbors."""
-        (pixels,) = ctx.saved_tensors
+        (pixels,) = primals(ctx.saved_tensors)
         known = torch.where(pixels.isfinite(), tangents, torch.nan)
         result: Tensor = Prefilter.apply(known, ctx.rule.linear)
         return result
@@ -83,6 +85,7 @@ class PrefilterAdjoint(Function):
         return found.to(ctx.given), None, None
 
     @staticmethod
+    @nested
     def jvp(ctx: Any, tangents: Tensor, *_: None) -> Tensor:
         """Apply the same to the tangents."""
         result: Tensor = PrefilterAdjoint.apply(tangents, ctx.rule, ctx.dtype)

@@ -133,7 +133,10 @@ class Sampler:
         )
         rule = Rule(interpolation)
         object.__setattr__(self, "_rule", rule)
-        object.__setattr__(self, "_stored", stored(pixels, rule))
+        coefficients = (
+            _stored_outside_graph if torch.compiler.is_compiling() else stored
+        )
+        object.__setattr__(self, "_stored", coefficients(pixels, rule))
         is_filtered = interpolation.kernel.prefilter and self.image.requires_grad
         version = self.image._version if is_filtered else None
         object.__setattr__(self, "_version", version)
@@ -281,3 +284,4 @@ class Sampler:
 
 # Compiled code calls the core, but cannot look into it.
 _apply_outside_graph = torch.compiler.disable(Gather.apply)
+_stored_outside_graph = torch.compiler.disable(stored)
