@@ -39,7 +39,7 @@ $(VENV)/group-%: $(BIN)/python pyproject.toml
 demo: $(VENV)/installed
 	$(BIN)/photalign demo
 
-test: check docs $(VENV)/installed $(VENV)/group-test
+test: check docs $(VENV)/installed $(VENV)/group-test $(VENV)/group-autodiff
 	$(BIN)/python -m pytest -n 2
 
 # The types of the core's functions, kept in git so that checking needs no build and a change shows.

@@ -45,7 +45,7 @@ class Sampler:
     def pull_back(self, points: Annotated[NDArray, dict(shape=(None, None), device='cpu', writable=False)], cotangents: Annotated[NDArray, dict(order='C', device='cpu', writable=False)], pulled: Annotated[NDArray, dict(order='C', device='cpu')], threads: int) -> None:
         """Write the cotangents of points that cotangents of values make."""
 
-    def scatter(self, points: Annotated[NDArray, dict(shape=(None, None), device='cpu', writable=False)], cotangents: Annotated[NDArray[numpy.float64], dict(order='C', device='cpu', writable=False)], image: Annotated[NDArray[numpy.float64], dict(order='C', device='cpu')]) -> None:
+    def scatter(self, points: Annotated[NDArray, dict(shape=(None, None), device='cpu', writable=False)], cotangents: Annotated[NDArray[numpy.float64], dict(order='C', device='cpu', writable=False)], image: Annotated[NDArray[numpy.float64], dict(order='C', device='cpu')], valid: Annotated[NDArray[numpy.uint8], dict(order='C', device='cpu', writable=False)] | None = None) -> None:
         """
         Add the cotangents of values to the pixels that the values were made of.
         """

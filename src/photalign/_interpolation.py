@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -133,6 +134,13 @@ class Interpolation:
             not stored.dtype.isnative,
             stored.shape,
             stored.strides,
+            *self._choices,
+        )
+
+    @cached_property
+    def _choices(self) -> tuple[Any, ...]:
+        """What the core is told of it."""
+        return (
             self.kernel.code,
             BOUNDARIES.index(self.boundary),
             DOMAINS.index(self.domain),

@@ -8,23 +8,21 @@ forward or in reverse, comes from one choice of cells.
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
-from torch.autograd import Function
 
-from photalign.autodiff.torch._nesting import nested, primals
-from photalign.autodiff.torch._rule import Rule, is_plain
+from photalign.autodiff.torch._operation import Operation, is_plain, nested, primals
+from photalign.autodiff.torch._rule import Rule
 from photalign.autodiff.torch._tensor_pass import expand
 
 Tensors = tuple[Tensor, ...]
 Optional = Sequence[Tensor | None]
 
 
-class Gather(Function):
+class Gather(Operation):
     """Values, gradients and so on of images at points, see `Rule.gather`."""
 
     @staticmethod
@@ -92,7 +90,7 @@ class Gather(Function):
         return results, (axis,) * len(results)
 
 
-class Scatter(Function):
+class Scatter(Operation):
     """The adjoint of `Gather` in the image, see `Rule.scatter`."""
 
     @staticmethod
@@ -163,12 +161,6 @@ class Scatter(Function):
         ]
         shape = (info.batch_size, *shape)
         return Scatter.apply(*tensors[:2], rule, shape, dtype, *tensors[2:]), 0
-
-
-# PyTorch asks for the signature of `forward` at each call, and finding it takes longer
-# than to sample a thousand points.
-for _function in (Gather, Scatter):
-    _function.forward.__signature__ = inspect.signature(_function.forward)
 
 
 def _pull_back(

@@ -10,12 +10,11 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
-from torch.autograd import Function
 
 from photalign.autodiff.torch._core_pass import as_array, images_of, threads_for
 from photalign.autodiff.torch._footprints import real_dtype
-from photalign.autodiff.torch._nesting import nested, primals
-from photalign.autodiff.torch._rule import Rule, is_old_batch
+from photalign.autodiff.torch._operation import Operation, is_old_batch, nested, primals
+from photalign.autodiff.torch._rule import Rule
 from photalign.autodiff.torch._spline_filter import filtered, filtered_adjoint
 
 
@@ -27,7 +26,7 @@ def stored(pixels: Tensor, rule: Rule) -> Tensor:
     return result
 
 
-class Prefilter(Function):
+class Prefilter(Operation):
     """From pixels to the coefficients of the spline through them."""
 
     @staticmethod
@@ -64,7 +63,7 @@ class Prefilter(Function):
         return Prefilter.apply(pixels.movedim(in_dims[0], 0), rule), 0
 
 
-class PrefilterAdjoint(Function):
+class PrefilterAdjoint(Operation):
     """From cotangents of the coefficients to those of the pixels."""
 
     @staticmethod

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-import torch
 from torch import Tensor
 
 from photalign._interpolation import Interpolation
 from photalign.autodiff.torch import _core_pass, _tensor_pass
+from photalign.autodiff.torch._operation import is_old_batch
 
 CORE_DEVICES = frozenset(("cpu",))
 """The devices whose memory the core reads; on others PyTorch computes by itself."""
@@ -138,33 +138,3 @@ class Rule:
     def runs_in_core(self, tensor: Tensor) -> bool:
         """Tell whether the core reads a tensor."""
         return tensor.device.type in CORE_DEVICES and not is_old_batch(tensor)
-
-
-def is_plain(*tensors: Tensor) -> bool:
-    """Tell whether nothing will be differentiated or batched through tensors.
-
-    Then they are memory and nothing else, and a call needs no `Function`.
-    """
-    if _transforms_are_active() or any(map(is_old_batch, tensors)):
-        return False
-    if torch.is_grad_enabled() and any(t.requires_grad for t in tensors):
-        return False
-    unpack = torch.autograd.forward_ad.unpack_dual
-    return all(unpack(t).tangent is None for t in tensors)
-
-
-def _always(*_: Tensor) -> bool:
-    return True
-
-
-def _never(*_: Tensor) -> bool:
-    return False
-
-
-# Neither has a public name. Without the first every call takes the long way. The second
-# tells tensors of ``torch.autograd.grad(is_grads_batched=True)``, which know nothing of
-# `Function.vmap`, but are understood by PyTorch's own operations.
-_transforms_are_active = getattr(torch._C, "_are_functorch_transforms_active", _always)
-is_old_batch = getattr(
-    getattr(torch._C, "_functorch", None), "is_legacy_batchedtensor", _never
-)

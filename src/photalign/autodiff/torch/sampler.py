@@ -12,9 +12,10 @@ from torch import Tensor
 from photalign._interpolation import Interpolation
 from photalign._types import ArrayLike
 from photalign.autodiff.torch._functions import Gather
+from photalign.autodiff.torch._operation import is_plain
 from photalign.autodiff.torch._prefilter import stored
 from photalign.autodiff.torch._read import read_image, read_points
-from photalign.autodiff.torch._rule import Rule, is_plain
+from photalign.autodiff.torch._rule import Rule
 
 
 @dataclass(frozen=True, eq=False)
