@@ -11,7 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from photalign.autodiff.torch._core_pass import as_array, images_of, threads_for
+from photalign.autodiff.torch._core_image import as_array, images_of
+from photalign.autodiff.torch._core_pass import threads_for
 from photalign.autodiff.torch._footprints import real_dtype
 from photalign.autodiff.torch._operation import Operation, is_old_batch, nested, primals
 from photalign.autodiff.torch._rule import Rule
@@ -107,7 +108,7 @@ def _filtered(pixels: Tensor, rule: Rule) -> Tensor:
             return filtered(pixels, interpolation)
     array = as_array(pixels.cpu())
     threads = threads_for(array.size)
-    each = images_of(array, rule.ndim)
+    each = images_of(array.shape[: -1 - rule.ndim])
     found = np.stack([interpolation.to_stored(array[i], threads) for i in each])
     shape = (*array.shape[: -1 - rule.ndim], *found.shape[1:])
     return torch.from_numpy(found.reshape(shape)).to(pixels.device)
@@ -119,7 +120,7 @@ def _pulled(cotangents: Tensor, rule: Rule) -> Tensor:
         return filtered_adjoint(cotangents, interpolation)
     array = np.array(cotangents.detach().numpy(), np.float64, order="C")
     threads = threads_for(array.size)
-    each = images_of(array, rule.ndim)
+    each = images_of(array.shape[: -1 - rule.ndim])
     found = np.stack([interpolation.to_pixels(array[i], threads) for i in each])
     shape = (*array.shape[: -1 - rule.ndim], *found.shape[1:])
     return torch.from_numpy(found.reshape(shape))

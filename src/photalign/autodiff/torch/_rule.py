@@ -10,7 +10,8 @@ from torch import Tensor
 
 from photalign._interpolation import Interpolation
 from photalign.autodiff.torch import _core_pass, _tensor_pass
-from photalign.autodiff.torch._operation import is_old_batch
+from photalign.autodiff.torch._core_image import CoreImage, images_of
+from photalign.autodiff.torch._operation import is_old_batch, transforms_are_active
 
 CORE_DEVICES = frozenset(("cpu",))
 """The devices whose memory the core reads; on others PyTorch computes by itself."""
@@ -28,9 +29,12 @@ class Rule:
     ----------
     interpolation : Interpolation
         What makes a function of pixels.
+    known : CoreImage or None
+        A look at what will most often be sampled.
     """
 
     interpolation: Interpolation
+    known: CoreImage | None = None
 
     @property
     def ndim(self) -> int:
@@ -40,7 +44,15 @@ class Rule:
     @cached_property
     def linear(self) -> Rule:
         """The same for changes of the pixels, which leave constants out."""
-        return replace(self, interpolation=replace(self.interpolation, cval=0, fill=0))
+        return Rule(replace(self.interpolation, cval=0.0, fill=0.0))
+
+    def look(self, stored: Tensor) -> Rule:
+        """Return the same, prepared to sample one tensor again and again."""
+        is_memory = not transforms_are_active() and self.runs_in_core(stored)
+        return Rule(
+            self.interpolation,
+            CoreImage.of(stored, self.interpolation) if is_memory else None,
+        )
 
     def gather(self, stored: Tensor, points: Tensor, order: int) -> tuple[Tensor, ...]:
         """Sample values and derivatives.
@@ -72,9 +84,10 @@ class Rule:
                 "kernel: expected one with derivatives by the points, got "
                 f"{kernel.name!r}; pass points.detach() if they are not wanted"
             )
-        is_core = order <= _core_pass.MOST_ORDERS and self.runs_in_core(stored)
-        gather = _core_pass.gather if is_core else _tensor_pass.gather
-        return gather(stored, points, self.interpolation, order)
+        if order <= _core_pass.MOST_ORDERS and self.runs_in_core(stored):
+            images, lead = self._images(stored)
+            return _core_pass.gather(images, points, lead, order)
+        return _tensor_pass.gather(stored, points, self.interpolation, order)
 
     def pull_back(self, stored: Tensor, points: Tensor, cotangents: Tensor) -> Tensor:
         """Pull cotangents of values back to the points, and store nothing between.
@@ -93,7 +106,8 @@ class Rule:
         Tensor, shape (*B, *N, ndim), float32 or float64
             Cotangents of the points; 0 where invalid.
         """
-        return _core_pass.pull_back(stored, points, self.interpolation, cotangents)
+        images, lead = self._images(stored)
+        return _core_pass.pull_back(images, points, lead, cotangents)
 
     def can_pull_back(self, stored: Tensor) -> bool:
         """Tell whether `pull_back` serves what is stored."""
@@ -138,3 +152,11 @@ class Rule:
     def runs_in_core(self, tensor: Tensor) -> bool:
         """Tell whether the core reads a tensor."""
         return tensor.device.type in CORE_DEVICES and not is_old_batch(tensor)
+
+    def _images(self, stored: Tensor) -> tuple[list[CoreImage], int]:
+        """Return the images of a batch, and how many axes it has."""
+        if self.known is not None and self.known.shows(stored):
+            return [self.known], 0
+        lead = stored.ndim - self.ndim - 1
+        each = images_of(tuple(stored.shape[:lead]))
+        return [CoreImage.of(stored[i], self.interpolation) for i in each], lead

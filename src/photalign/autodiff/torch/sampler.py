@@ -132,12 +132,11 @@ class Sampler:
             origin=self.origin,
             indexing=self.indexing,
         )
-        rule = Rule(interpolation)
+        is_compiling = torch.compiler.is_compiling()
+        prepare = _prepare_outside_graph if is_compiling else _prepare
+        coefficients, rule = prepare(pixels, Rule(interpolation))
+        object.__setattr__(self, "_stored", coefficients)
         object.__setattr__(self, "_rule", rule)
-        coefficients = (
-            _stored_outside_graph if torch.compiler.is_compiling() else stored
-        )
-        object.__setattr__(self, "_stored", coefficients(pixels, rule))
         is_filtered = interpolation.kernel.prefilter and self.image.requires_grad
         version = self.image._version if is_filtered else None
         object.__setattr__(self, "_version", version)
@@ -283,6 +282,11 @@ class Sampler:
         return (*(d.squeeze(axis) for d in derivatives), mask)
 
 
+def _prepare(pixels: Tensor, rule: Rule) -> tuple[Tensor, Rule]:
+    coefficients = stored(pixels, rule)
+    return coefficients, rule.look(coefficients)
+
+
 # Compiled code calls the core, but cannot look into it.
 _apply_outside_graph = torch.compiler.disable(Gather.apply)
-_stored_outside_graph = torch.compiler.disable(stored)
+_prepare_outside_graph = torch.compiler.disable(_prepare)
