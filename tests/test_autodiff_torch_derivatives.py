@@ -312,11 +312,10 @@ def test_a_batch_of_images_with_points_of_their_own(
             expected = torch.stack([sampled(*one) for one in each])
             torch.testing.assert_close(found, expected)
 
-        def of_both(image: Any, points: Any) -> Any:
-            return grad(lambda i, p: sampled(i, p).sin().sum(), argnums=(0, 1))(
-                image, points
-            )
+        def loss(image: Any, points: Any, kernel: str = kernel) -> Any:
+            return sampled(image, points, kernel).sin().sum()
 
+        of_both = grad(loss, argnums=(0, 1))
         finite = images.nan_to_num()
         found = vmap(of_both)(finite, points)
         expected = [of_both(image, p) for image, p in zip(finite, points, strict=True)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -38,13 +39,11 @@ def gather(
     mask = np.empty(shape, np.bool_)
     outputs = [*found, *(None,) * (MOST_ORDERS - order), mask.view(np.uint8)]
     if lead == 0:
-        rows = _rows(where)
-        images[0].view.sample(rows, *outputs, threads_for(len(rows)))
+        _sample(images[0], where, outputs)
     else:
         for image, i in zip(images, images_of(shape[:lead]), strict=True):
-            rows = _rows(where[i])
             each = [None if out is None else out[i] for out in outputs]
-            image.view.sample(rows, *each, threads_for(len(rows)))
+            _sample(image, where[i], each)
     return (*map(torch.from_numpy, found), torch.from_numpy(mask))
 
 
@@ -85,6 +84,13 @@ def threads_for(points: int) -> int:
     if points <= _POINTS_PER_THREAD:
         return 1
     return min(thread_count(None), torch.get_num_threads())
+
+
+def _sample(image: CoreImage, points: Array, outputs: Sequence[Any]) -> None:
+    values, gradients, hessians, valid = outputs
+    rows = _rows(points)
+    threads = threads_for(len(rows))
+    image.view.sample(rows, values, gradients, hessians, valid, threads)
 
 
 def _rows(points: Array) -> Array:
