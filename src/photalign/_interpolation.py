@@ -153,7 +153,9 @@ class Interpolation:
             self.is_reversed,
         )
 
-    def to_pixels(self, stored: Array, threads: int) -> Array:
+    def to_pixels(
+        self, stored: Array, threads: int, known: Array | None = None
+    ) -> Array:
         """Apply the adjoint of the prefilter: from what is stored to pixels.
 
         Parameters
@@ -162,6 +164,8 @@ class Interpolation:
             Cotangents of what is stored, with a channel axis; overwritten.
         threads : int
             How many to use.
+        known : ndarray, shape of the pixels without C, bool, optional
+            Which pixels were finite; the others were filled from their neighbors.
 
         Returns
         -------
@@ -179,6 +183,15 @@ class Interpolation:
             threads,
         )
         pad = self.padding
+        if known is not None and not known.all():
+            # Beyond the border there are copies of pixels, or a number that is known.
+            edge = (
+                {"mode": "edge"}
+                if self.boundary == "nearest"
+                else {"constant_values": True}
+            )
+            flags = np.pad(known, pad, **edge) if pad else np.ascontiguousarray(known)
+            _core.fill_adjoint(stored, flags.view(np.uint8), ndim, threads)
         if not pad:
             return stored
         for axis in range(ndim):

@@ -14,7 +14,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from photalign.autodiff.torch._operation import Operation, is_plain, nested, primals
+from photalign.autodiff.torch._operation import (
+    Operation,
+    batched,
+    is_plain,
+    nested,
+    primals,
+)
 from photalign.autodiff.torch._rule import Rule
 from photalign.autodiff.torch._tensor_pass import expand
 
@@ -85,7 +91,7 @@ class Gather(Operation):
         else:
             axis = 0
             stored = stored.movedim(in_dims[0], 0)
-            points = _batched(points, in_dims[1], info.batch_size)
+            points = batched(points, in_dims[1], info.batch_size)
         results = Gather.apply(stored, points, rule, order)
         return results, (axis,) * len(results)
 
@@ -154,7 +160,7 @@ class Scatter(Operation):
         """Put a batch of cotangents on a batch of images."""
         rule, shape, dtype, *cotangents = rest
         tensors = [
-            None if tensor is None else _batched(tensor, dim, info.batch_size)
+            None if tensor is None else batched(tensor, dim, info.batch_size)
             for tensor, dim in zip(
                 [points, mask, *cotangents], [*in_dims[:2], *in_dims[5:]], strict=True
             )
@@ -206,8 +212,3 @@ def _where(mask: Tensor, tensor: Tensor) -> Tensor:
 
 def _sum(first: Tensor | None, second: Tensor) -> Tensor:
     return second if first is None else first + second
-
-
-def _batched(tensor: Tensor, dim: int | None, size: int) -> Tensor:
-    """Return the tensor with the axis of a batch in front."""
-    return tensor.expand(size, *tensor.shape) if dim is None else tensor.movedim(dim, 0)

@@ -51,6 +51,11 @@ def primals(tensors: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
     )
 
 
+def batched(tensor: Tensor, dim: int | None, size: int) -> Tensor:
+    """Return the tensor with the axis of a batch in front."""
+    return tensor.expand(size, *tensor.shape) if dim is None else tensor.movedim(dim, 0)
+
+
 def is_plain(*tensors: Tensor) -> bool:
     """Tell whether nothing will be differentiated or batched through tensors.
 

@@ -14,7 +14,13 @@ from torch import Tensor
 from photalign.autodiff.torch._core_image import as_array, images_of
 from photalign.autodiff.torch._core_pass import threads_for
 from photalign.autodiff.torch._footprints import real_dtype
-from photalign.autodiff.torch._operation import Operation, is_old_batch, nested, primals
+from photalign.autodiff.torch._operation import (
+    Operation,
+    batched,
+    is_old_batch,
+    is_plain,
+    nested,
+)
 from photalign.autodiff.torch._rule import Rule
 from photalign.autodiff.torch._spline_filter import filtered, filtered_adjoint
 
@@ -23,6 +29,8 @@ def stored(pixels: Tensor, rule: Rule) -> Tensor:
     """Return what is sampled: pixels (*B, *S, C), or a spline's coefficients."""
     if not rule.interpolation.kernel.prefilter:
         return pixels
+    if is_plain(pixels):
+        return _filtered(pixels, rule)
     result: Tensor = Prefilter.apply(pixels, rule)
     return result
 
@@ -40,20 +48,23 @@ class Prefilter(Operation):
         """Keep which pixels there are none of."""
         pixels, ctx.rule = inputs
         ctx.dtype = pixels.dtype
-        ctx.save_for_forward(pixels)
+        known = pixels.isfinite()
+        ctx.save_for_forward(known)
+        ctx.save_for_backward(known)
 
     @staticmethod
     def backward(ctx: Any, cotangents: Tensor) -> tuple[Any, ...]:
         """Pull cotangents of coefficients back to the pixels."""
-        return PrefilterAdjoint.apply(cotangents, ctx.rule, ctx.dtype), None
+        (known,) = ctx.saved_tensors
+        return PrefilterAdjoint.apply(cotangents, known, ctx.rule, ctx.dtype), None
 
     @staticmethod
     @nested
     def jvp(ctx: Any, tangents: Tensor, _: None) -> Tensor:
         """Filter the tangents, with the same pixels filled from their neighbors."""
-        (pixels,) = primals(ctx.saved_tensors)
-        known = torch.where(pixels.isfinite(), tangents, torch.nan)
-        result: Tensor = Prefilter.apply(known, ctx.rule.linear)
+        (known,) = ctx.saved_tensors
+        moving = torch.where(known, tangents, torch.nan)
+        result: Tensor = Prefilter.apply(moving, ctx.rule.linear)
         return result
 
     @staticmethod
@@ -68,35 +79,49 @@ class PrefilterAdjoint(Operation):
     """From cotangents of the coefficients to those of the pixels."""
 
     @staticmethod
-    def forward(cotangents: Tensor, rule: Rule, dtype: torch.dtype) -> Tensor:
+    def forward(
+        cotangents: Tensor, known: Tensor, rule: Rule, dtype: torch.dtype
+    ) -> Tensor:
         """Apply the transposed filter."""
-        return _pulled(cotangents, rule).to(dtype)
+        return _pulled(cotangents, known, rule).to(dtype)
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
-        """Keep what is no tensor."""
-        cotangents, ctx.rule, ctx.dtype = inputs
+        """Keep which pixels there are."""
+        cotangents, known, ctx.rule, ctx.dtype = inputs
         ctx.given = cotangents.dtype
+        ctx.save_for_forward(known)
+        ctx.save_for_backward(known)
 
     @staticmethod
     def backward(ctx: Any, pixels: Tensor) -> tuple[Any, ...]:
         """Filter, which is the adjoint of the adjoint."""
-        found = Prefilter.apply(pixels, ctx.rule.linear)
-        return found.to(ctx.given), None, None
+        (known,) = ctx.saved_tensors
+        moving = torch.where(known, pixels, torch.nan)
+        found = Prefilter.apply(moving, ctx.rule.linear).to(ctx.given)
+        # No sample is made of what is not finite here.
+        return torch.where(found.isfinite(), found, 0.0), None, None, None
 
     @staticmethod
     @nested
     def jvp(ctx: Any, tangents: Tensor, *_: None) -> Tensor:
         """Apply the same to the tangents."""
-        result: Tensor = PrefilterAdjoint.apply(tangents, ctx.rule, ctx.dtype)
+        (known,) = ctx.saved_tensors
+        result: Tensor = PrefilterAdjoint.apply(tangents, known, ctx.rule, ctx.dtype)
         return result
 
     @staticmethod
     def vmap(
-        info: Any, in_dims: tuple[Any, ...], cotangents: Tensor, *rest: Any
+        info: Any,
+        in_dims: tuple[Any, ...],
+        cotangents: Tensor,
+        known: Tensor,
+        *rest: Any,
     ) -> tuple[Tensor, int]:
         """Filter a batch."""
-        return PrefilterAdjoint.apply(cotangents.movedim(in_dims[0], 0), *rest), 0
+        cotangents = batched(cotangents, in_dims[0], info.batch_size)
+        known = batched(known, in_dims[1], info.batch_size)
+        return PrefilterAdjoint.apply(cotangents, known, *rest), 0
 
 
 def _filtered(pixels: Tensor, rule: Rule) -> Tensor:
@@ -114,13 +139,17 @@ def _filtered(pixels: Tensor, rule: Rule) -> Tensor:
     return torch.from_numpy(found.reshape(shape)).to(pixels.device)
 
 
-def _pulled(cotangents: Tensor, rule: Rule) -> Tensor:
+def _pulled(cotangents: Tensor, known: Tensor, rule: Rule) -> Tensor:
     interpolation = rule.interpolation
-    if not rule.runs_in_core(cotangents):
+    is_core = rule.runs_in_core(cotangents)
+    if not is_core and (is_old_batch(cotangents) or bool(known.all())):
         return filtered_adjoint(cotangents, interpolation)
-    array = np.array(cotangents.detach().numpy(), np.float64, order="C")
+    array = np.array(cotangents.detach().cpu().numpy(), np.float64, order="C")
+    flags = known.all(-1).cpu().numpy()
     threads = threads_for(array.size)
     each = images_of(array.shape[: -1 - rule.ndim])
-    found = np.stack([interpolation.to_pixels(array[i], threads) for i in each])
+    found = np.stack(
+        [interpolation.to_pixels(array[i], threads, flags[i]) for i in each]
+    )
     shape = (*array.shape[: -1 - rule.ndim], *found.shape[1:])
-    return torch.from_numpy(found.reshape(shape))
+    return torch.from_numpy(found.reshape(shape)).to(cotangents.device)
