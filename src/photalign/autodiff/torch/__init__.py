@@ -1,7 +1,13 @@
-"""Samplers inside PyTorch: reverse and forward mode, to any order, and `vmap`.
+"""Samplers inside PyTorch: reverse and forward mode, to any order, and `vmap`."""
 
-Needs PyTorch: ``pip install "photalign[torch]"``.
-"""
+try:
+    import torch as _torch  # noqa: F401
+except ModuleNotFoundError as error:
+    raise ModuleNotFoundError(
+        "photalign.autodiff.torch: expected PyTorch to be installed; pip install "
+        '"photalign[torch]"',
+        name="torch",
+    ) from error
 
 from photalign.autodiff.torch.sampler import Sampler
 
