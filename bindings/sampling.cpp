@@ -212,9 +212,38 @@ class Sampler {
   SamplerView view_;
 };
 
+// Gradients are [point][channel][axis].
+void contract_gradients(const Input& gradients, const Input& cotangents, const ReadFlags& valid,
+                        const Output& pulled) {
+  const bool is_double = gradients.dtype() == nb::dtype<double>();
+  const bool pulls_double = pulled.dtype() == nb::dtype<double>();
+  expect(gradients.ndim() == 3);
+  const std::size_t count = gradients.shape(0), channels = gradients.shape(1);
+  const std::size_t dimension = gradients.shape(2);
+  expect(dimension >= 1 && dimension <= max_dimension && cotangents.dtype() == gradients.dtype() &&
+         (is_double || gradients.dtype() == nb::dtype<float>()) &&
+         (pulls_double || pulled.dtype() == nb::dtype<float>()) &&
+         cotangents.size() == count * channels && valid.size() == count &&
+         pulled.size() == count * dimension);
+  const nb::gil_scoped_release release;
+  photalign::contract({.gradients = gradients.data(),
+                       .cotangents = cotangents.data(),
+                       .valid = valid.data(),
+                       .is_double = is_double,
+                       .count = static_cast<std::int64_t>(count),
+                       .channels = static_cast<std::int64_t>(channels),
+                       .dimension = static_cast<int>(dimension),
+                       .pulled = pulled.data(),
+                       .pulls_double = pulls_double});
+}
+
 }  // namespace
 
 void bind_sampling(nb::module_& m) {
+  m.def("contract", &contract_gradients, nb::arg("gradients").noconvert(),
+        nb::arg("cotangents").noconvert(), nb::arg("valid").noconvert(),
+        nb::arg("pulled").noconvert(),
+        "Write the cotangents of points that cotangents of values make, by known gradients.");
   nb::class_<Sampler>(m, "Sampler", "An image as a function of points.")
       .def(
           nb::init<nb::object, std::uintptr_t, int, bool, const Sizes&, const Sizes&, int, int, int,

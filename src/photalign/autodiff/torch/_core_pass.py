@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from photalign import _core
 from photalign._checks import thread_count
 from photalign._interpolation import Interpolation
 from photalign._types import Array
@@ -47,16 +48,18 @@ def gather(
     return (*map(torch.from_numpy, found), torch.from_numpy(mask))
 
 
-def pull_back(
-    images: Sequence[CoreImage], points: Tensor, lead: int, cotangents: Tensor
+def contract(
+    gradients: Tensor, mask: Tensor, cotangents: Tensor, dtype: torch.dtype
 ) -> Tensor:
-    """Pull cotangents of the values back to the points; see `Rule.pull_back`."""
-    where, dtype = points.detach().numpy(), images[0].dtype
-    pulled = np.empty(where.shape, dtype)
-    given = np.ascontiguousarray(cotangents.detach().numpy(), dtype)
-    for image, i in zip(images, images_of(where.shape[:lead]), strict=True):
-        rows = _rows(where[i])
-        image.view.pull_back(rows, given[i], pulled[i], threads_for(len(rows)))
+    """Pull cotangents of the values back to the points; see `Rule.contract`."""
+    slopes = gradients.detach().numpy()
+    given = np.ascontiguousarray(cotangents.detach().numpy(), slopes.dtype)
+    shape = slopes.shape
+    pulled = np.empty(
+        (*shape[:-2], shape[-1]), np.float64 if dtype == torch.float64 else np.float32
+    )
+    flags = mask.numpy().view(np.uint8)
+    _core.contract(slopes.reshape(-1, *shape[-2:]), given, flags, pulled)
     return torch.from_numpy(pulled)
 
 

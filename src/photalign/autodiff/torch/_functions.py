@@ -29,37 +29,53 @@ Optional = Sequence[Tensor | None]
 
 
 class Gather(Operation):
-    """Values, gradients and so on of images at points, see `Rule.gather`."""
+    """Values, gradients and so on of images at points, see `Rule.gather`.
+
+    Beside these there may be the next derivatives, which are not differentiable. They
+    save reverse mode another pass over the image, unless what it finds is to be
+    differentiated in turn.
+    """
 
     @staticmethod
-    def forward(stored: Tensor, points: Tensor, rule: Rule, order: int) -> Tensors:
+    def forward(
+        stored: Tensor, points: Tensor, rule: Rule, order: int, ahead: bool
+    ) -> Tensors:
         """Sample."""
-        return rule.gather(stored, points, order)
+        return rule.gather(stored, points, order + ahead)
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensors) -> None:
         """Keep what derivatives depend on."""
-        stored, points, ctx.rule, ctx.order = inputs
+        stored, points, ctx.rule, ctx.order, ahead = inputs
         mask = output[-1]
         ctx.set_materialize_grads(False)
-        ctx.mark_non_differentiable(mask)
-        ctx.save_for_backward(stored, points, mask)
+        ctx.mark_non_differentiable(*output[ctx.order + 1 :])
+        ctx.outputs = len(output)
+        next_ones = output[-2] if ahead else None
+        ctx.save_for_backward(stored, points, mask, next_ones)
         ctx.save_for_forward(stored, points, mask)
 
     @staticmethod
     def backward(ctx: Any, *cotangents: Tensor | None) -> tuple[Any, ...]:
         """Pull cotangents back to image and points."""
-        stored, points, mask = ctx.saved_tensors
-        *given, _ = cotangents
+        stored, points, mask, next_ones = ctx.saved_tensors
+        given = cotangents[: ctx.order + 1]
         of_stored = of_points = None
         if all(c is None for c in given):
-            return None, None, None, None
+            return None, None, None, None, None
         if ctx.needs_input_grad[0]:
             shape, dtype = stored.shape, stored.dtype
             of_stored = Scatter.apply(points, mask, ctx.rule, shape, dtype, *given)
         if ctx.needs_input_grad[1]:
-            of_points = _pull_back(stored, points, mask, ctx.rule, given)
-        return of_stored, of_points, None, None
+            if (
+                ctx.order == 0
+                and next_ones is not None
+                and is_plain(stored, points, given[0])
+            ):
+                of_points = ctx.rule.contract(next_ones, mask, given[0], points.dtype)
+            else:
+                of_points = _pull_back(stored, points, mask, ctx.rule, given)
+        return of_stored, of_points, None, None, None
 
     @staticmethod
     @nested
@@ -71,19 +87,20 @@ class Gather(Operation):
         rule, order = ctx.rule, ctx.order
         changes: list[Tensor | None] = [None] * (order + 1)
         if of_points is not None:
-            _, *derivatives, _ = Gather.apply(stored, points, rule, order + 1)
+            _, *derivatives, _ = Gather.apply(stored, points, rule, order + 1, False)
             changes = [_along(d, of_points) for d in derivatives]
         if of_stored is not None:
-            *others, _ = Gather.apply(of_stored, points, rule.linear, order)
+            *others, _ = Gather.apply(of_stored, points, rule.linear, order, False)
             changes = [_sum(a, b) for a, b in zip(changes, others, strict=True)]
-        return (*(None if c is None else _where(mask, c) for c in changes), None)
+        unchanged = (None,) * (ctx.outputs - len(changes))
+        return (*(None if c is None else _where(mask, c) for c in changes), *unchanged)
 
     @staticmethod
     def vmap(
         info: Any, in_dims: tuple[Any, ...], stored: Tensor, points: Tensor, *rest: Any
     ) -> tuple[Tensors, tuple[int, ...]]:
         """Sample a batch of images, or of points in the same image."""
-        rule, order = rest
+        rule, *_ = rest
         if in_dims[0] is None:
             # Further points for each image.
             axis = stored.ndim - rule.ndim - 1
@@ -92,7 +109,7 @@ class Gather(Operation):
             axis = 0
             stored = stored.movedim(in_dims[0], 0)
             points = batched(points, in_dims[1], info.batch_size)
-        results = Gather.apply(stored, points, rule, order)
+        results = Gather.apply(stored, points, *rest)
         return results, (axis,) * len(results)
 
 
@@ -132,7 +149,7 @@ class Scatter(Operation):
             of_points = _pull_back(image, points, mask, ctx.rule.linear, cotangents)
         if any(ctx.needs_input_grad[5:]):
             order = len(cotangents) - 1
-            *found, _ = Gather.apply(image, points, ctx.rule.linear, order)
+            *found, _ = Gather.apply(image, points, ctx.rule.linear, order, False)
             of_cotangents = [
                 None if c is None else _where(mask, f).to(c.dtype)
                 for c, f in zip(cotangents, found, strict=True)
@@ -173,15 +190,7 @@ def _pull_back(
     stored: Tensor, points: Tensor, mask: Tensor, rule: Rule, cotangents: Optional
 ) -> Tensor:
     """Pull cotangents of values and derivatives back to the points."""
-    values, *others = cotangents
-    if (
-        values is not None
-        and all(c is None for c in others)
-        and rule.can_pull_back(stored)
-        and is_plain(stored, points, values)
-    ):
-        return rule.pull_back(stored, points, values).to(points.dtype)
-    _, *derivatives, _ = Gather.apply(stored, points, rule, len(cotangents))
+    _, *derivatives, _ = Gather.apply(stored, points, rule, len(cotangents), False)
     total = None
     for cotangent, derivative in zip(cotangents, derivatives, strict=True):
         if cotangent is not None:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
+import torch
 from torch import Tensor
 
 from photalign._interpolation import Interpolation
@@ -89,29 +90,38 @@ class Rule:
             return _core_pass.gather(images, points, lead, order)
         return _tensor_pass.gather(stored, points, self.interpolation, order)
 
-    def pull_back(self, stored: Tensor, points: Tensor, cotangents: Tensor) -> Tensor:
-        """Pull cotangents of values back to the points, and store nothing between.
+    def contract(
+        self, gradients: Tensor, mask: Tensor, cotangents: Tensor, dtype: torch.dtype
+    ) -> Tensor:
+        """Pull cotangents of values back to the points, by gradients at hand.
 
         Parameters
         ----------
-        stored : Tensor, shape (*B, *S, C)
-            What is sampled, where the core can read it.
-        points : Tensor, shape (*B, *N, ndim), float32 or float64
-            Where.
+        gradients : Tensor, shape (*B, *N, C, ndim), float32 or float64
+            From `gather`, by the core.
+        mask : Tensor, shape (*B, *N), bool
+            Where they are valid.
         cotangents : Tensor, shape (*B, *N, C)
             Of the values.
+        dtype : dtype
+            That of the points.
 
         Returns
         -------
-        Tensor, shape (*B, *N, ndim), float32 or float64
+        Tensor, shape (*B, *N, ndim)
             Cotangents of the points; 0 where invalid.
         """
-        images, lead = self._images(stored)
-        return _core_pass.pull_back(images, points, lead, cotangents)
+        return _core_pass.contract(gradients, mask, cotangents, dtype)
 
-    def can_pull_back(self, stored: Tensor) -> bool:
-        """Tell whether `pull_back` serves what is stored."""
-        return bool(self.interpolation.kernel.derivatives) and self.runs_in_core(stored)
+    def looks_ahead(self, stored: Tensor, points: Tensor) -> bool:
+        """Tell whether to take gradients along with values, for reverse mode to use."""
+        return (
+            points.requires_grad
+            and torch.is_grad_enabled()
+            and not transforms_are_active()
+            and bool(self.interpolation.kernel.derivatives)
+            and self.runs_in_core(stored)
+        )
 
     def scatter(
         self,

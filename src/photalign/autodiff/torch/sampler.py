@@ -270,11 +270,16 @@ class Sampler:
             )
         where = read_points(points, self.ndim, self._stored.device)
         if torch.compiler.is_compiling():
-            results = _apply_outside_graph(self._stored, where, self._rule, order)
+            results = _apply_outside_graph(
+                self._stored, where, self._rule, order, False
+            )
         elif is_plain(self._stored, where):
             results = self._rule.gather(self._stored, where, order)
         else:
-            results = Gather.apply(self._stored, where, self._rule, order)
+            ahead = order == 0 and self._rule.looks_ahead(self._stored, where)
+            results = Gather.apply(self._stored, where, self._rule, order, ahead)
+            if ahead:
+                results = results[0], results[-1]
         if self.image.ndim > self.ndim:
             return results
         axis = where.ndim - 1  # of the channels, which a gray image has none of
