@@ -16,6 +16,8 @@ torch = pytest.importorskip("torch")
 from photalign.autodiff import torch as pt  # noqa: E402
 from photalign.autodiff.torch import _tensor_pass  # noqa: E402
 
+# The core has its own tests of domains.
+CHECKED = [("image", "core"), *((domain, "operations") for domain in DOMAINS)]
 SHAPES = [(13, 21), (1, 7)]
 DTYPES = ["?", "u1", "i1", "u2", "i2", "f2", "f4", "u4", "i4", "i8", "f8"]
 
@@ -37,7 +39,7 @@ def assert_same(found: Any, expected: Any, magnitude: float, rtol: float = 1e-10
 # Agreement
 
 
-@pytest.mark.parametrize("domain", DOMAINS)
+@pytest.mark.parametrize(("domain", "backend"), CHECKED, indirect=["backend"])
 @pytest.mark.parametrize("boundary", BOUNDARIES)
 @pytest.mark.parametrize("kernel", NAMES)
 def test_samples_and_derivatives_are_those_of_numpy(

@@ -14,6 +14,10 @@ from torch.autograd import forward_ad  # noqa: E402
 from torch.func import grad, jacfwd, jacrev, vmap  # noqa: E402
 
 from photalign.autodiff import torch as pt  # noqa: E402
+from photalign.autodiff.torch._spline_filter import (  # noqa: E402
+    filtered,
+    filtered_adjoint,
+)
 
 
 def image_of(rng: np.random.Generator, *shape: int) -> Any:
@@ -135,3 +139,39 @@ def test_compiled_code_samples_and_derives_the_same(rng: np.random.Generator) ->
     found = torch.autograd.grad(compiled(image, points), (image, points))
     for ours, theirs in zip(found, expected, strict=True):
         assert torch.equal(ours, theirs)
+
+
+@pytest.mark.parametrize("boundary", ["mirror", "nearest", "constant"])
+def test_everything_stays_on_the_device_of_the_image(boundary: str) -> None:
+    """The device "meta" has shapes only, but does not mix with another."""
+    image = torch.rand(9, 11, 3, device="meta", requires_grad=True)
+    points = torch.rand(4, 5, 2, device="meta", requires_grad=True)
+    sampler = pt.Sampler(image, "bspline3_direct", boundary=boundary)
+    values, gradients, mask = sampler.value_and_grad(points, return_mask=True)
+    assert mask.device == image.device
+    loss = values.sum() + gradients.square().sum()
+    found = torch.autograd.grad(loss, (image, points), create_graph=True)
+    again = torch.autograd.grad(sum(f.sum() for f in found), (image, points))
+    assert [f.shape for f in again] == [image.shape, points.shape]
+    assert {f.device for f in (*found, *again)} == {image.device}
+    assert sampler([1.5, 2.5]).device == image.device
+    rule = pt.Sampler(torch.rand(9, 11, 3), "bspline3", boundary=boundary)._rule
+    coefficients = filtered(image, rule.interpolation)
+    assert coefficients.device == image.device
+    pulled = filtered_adjoint(coefficients, rule.interpolation)
+    assert (pulled.device, pulled.shape) == (image.device, image.shape)
+
+
+def test_coefficients_of_operations_are_those_of_the_core(
+    rng: np.random.Generator,
+) -> None:
+    image, weights = rng.normal(size=(70, 9, 2)), rng.normal(size=(70, 9, 2))
+    for kernel in ("bspline2", "bspline3", "bspline5"):
+        for boundary in ("mirror", "reflect", "wrap"):
+            rule = pt.Sampler(torch.zeros(3, 3), kernel, boundary=boundary)._rule
+            expected = rule.interpolation.to_stored(image, 1)
+            found = filtered(torch.from_numpy(image), rule.interpolation)
+            np.testing.assert_allclose(found, expected, rtol=0, atol=1e-12)
+            expected = rule.interpolation.to_pixels(weights.copy(), 1)
+            found = filtered_adjoint(torch.from_numpy(weights), rule.interpolation)
+            np.testing.assert_allclose(found, expected, rtol=0, atol=1e-12)

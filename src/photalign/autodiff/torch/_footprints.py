@@ -53,7 +53,7 @@ class Footprints:
         axes = [Axis.of(n, interpolation) for n in reversed(shape[lead:-1])]
         origin, spacing = interpolation.origin, interpolation.spacing
         is_physical = any(origin) or any(s != 1 for s in spacing)
-        coordinates = list(points.to(finest(points)).unbind(-1))
+        coordinates = list(points.to(finest(points.device)).unbind(-1))
         if interpolation.is_reversed:
             coordinates.reverse()
         cells, fractions, insides = [], [], []
@@ -129,9 +129,9 @@ def orders_by_axis(
         yield tuple(by.count(axis) for axis in range(ndim))
 
 
-def finest(tensor: Tensor) -> torch.dtype:
-    """Return float64, or float32 where the device has no such numbers."""
-    return torch.float32 if tensor.device.type == "mps" else torch.float64
+def finest(device: torch.device) -> torch.dtype:
+    """Return float64, or float32 where a device has no such numbers."""
+    return torch.float32 if device.type == "mps" else torch.float64
 
 
 def real_dtype(pixels: Tensor) -> torch.dtype:

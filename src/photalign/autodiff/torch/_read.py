@@ -8,6 +8,7 @@ from torch import Tensor
 
 from photalign._checks import as_array
 from photalign._types import ArrayLike
+from photalign.autodiff.torch._footprints import finest
 
 _INEXACT = 2**53  # from here on float64 has gaps between the integers
 _LONG = (torch.int64, torch.uint64)
@@ -102,7 +103,7 @@ def read_points(points: Tensor | ArrayLike, ndim: int, device: torch.device) -> 
     """
     if not isinstance(points, Tensor):
         array = np.asarray(as_array(points, "points"), np.float64)
-        points = torch.tensor(array, device=device)
+        points = torch.tensor(array, dtype=finest(device), device=device)
     if points.ndim == 0 or points.shape[-1] != ndim:
         hint = (
             "; pass points.mT" if points.ndim > 1 and points.shape[-2] == ndim else ""
@@ -118,7 +119,7 @@ def read_points(points: Tensor | ArrayLike, ndim: int, device: torch.device) -> 
     if points.is_complex():
         raise TypeError(f"points: expected real numbers, got {points.dtype}")
     if points.dtype not in (torch.float32, torch.float64):
-        points = points.to(torch.float64)
+        points = points.to(finest(device))
     return points
 
 

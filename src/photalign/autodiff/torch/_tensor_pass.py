@@ -45,7 +45,7 @@ def scatter(
 ) -> Tensor:
     """Put cotangents on the pixels; see `Rule.scatter`."""
     lead, end = len(shape) - points.shape[-1] - 1, points.ndim - 1
-    image = torch.zeros(tuple(shape), dtype=finest(points), device=points.device)
+    image = torch.zeros(tuple(shape), dtype=finest(points.device), device=points.device)
     given = [points, mask, *cotangents]
     rows = [None if r is None else _rows(r, lead, end) for r in given]
     run = _at_once(shape, interpolation)
