@@ -52,7 +52,7 @@ def between_knots(rng: np.random.Generator, kernel: str) -> Any:
 def test_first_derivatives_in_every_mode(
     kernel: str, backend: str, rng: np.random.Generator
 ) -> None:
-    image = image_of(rng, 7, 8, 2).requires_grad_()
+    image = image_of(rng, 7, 8).requires_grad_()
     points = between_knots(rng, kernel).requires_grad_()
 
     def sampled(image: Any, points: Any) -> Any:
@@ -150,16 +150,17 @@ def near_identity(rng: np.random.Generator) -> pa.Homography:
     return pa.Homography.from_params(change + np.eye(3).ravel()[:8])
 
 
+@pytest.mark.parametrize("backend", ["core"], indirect=True)
 @pytest.mark.parametrize("domain", DOMAINS)
 @pytest.mark.parametrize("boundary", BOUNDARIES)
 @pytest.mark.parametrize("kernel", SMOOTH)
 def test_jacobian_through_a_homography(
-    kernel: str, boundary: str, domain: str, rng: np.random.Generator
+    kernel: str, boundary: str, domain: str, backend: str, rng: np.random.Generator
 ) -> None:
     options = {"boundary": boundary, "domain": domain, "fill": 0.0}
     image = picture(rng, (60, 130, 2))
     warp = near_identity(rng)
-    points = rng.uniform(-10, 1.1, (150, 2)) * [-13, -6]
+    points = rng.uniform(-10, 1.1, (40, 2)) * [-13, -6]
     _, gradients, mask = pa.Sampler(image, kernel, **options).value_and_grad(
         warp(points), return_mask=True
     )
@@ -199,10 +200,10 @@ def test_hessian_through_a_homography(
 def test_invalid_pixels_are_filled_in_every_mode(
     backend: str, rng: np.random.Generator
 ) -> None:
-    image = image_of(rng, 21, 7)
-    image[3, 3] = torch.nan
+    image = image_of(rng, 20, 3)
+    image[3, 1] = torch.nan
     known = image.isfinite()
-    points = torch.from_numpy(rng.uniform([1, 13], [5, 19], (3, 2))).requires_grad_()
+    points = torch.from_numpy(rng.uniform([0.2, 13.2], [1.8, 18.8], (2, 2))).requires_grad_()
 
     def sampled(pixels: Any, points: Any) -> Any:
         return pt.Sampler(torch.where(known, pixels, torch.nan), "bspline3")(points)
