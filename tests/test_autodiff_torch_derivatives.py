@@ -203,7 +203,8 @@ def test_invalid_pixels_are_filled_in_every_mode(
     image = image_of(rng, 20, 3)
     image[3, 1] = torch.nan
     known = image.isfinite()
-    points = torch.from_numpy(rng.uniform([0.2, 13.2], [1.8, 18.8], (2, 2))).requires_grad_()
+    inside = rng.uniform([0.2, 13.2], [1.8, 18.8], (2, 2))
+    points = torch.from_numpy(inside).requires_grad_()
 
     def sampled(pixels: Any, points: Any) -> Any:
         return pt.Sampler(torch.where(known, pixels, torch.nan), "bspline3")(points)
