@@ -39,7 +39,7 @@ $(VENV)/group-%: $(BIN)/python pyproject.toml
 demo: $(VENV)/installed
 	$(BIN)/photalign demo
 
-test: check docs $(VENV)/installed $(VENV)/group-test
+test: check docs $(VENV)/installed $(VENV)/group-test $(VENV)/group-autodiff
 	$(BIN)/python -m pytest -n 2
 
 # The types of the core's functions, kept in git so that checking needs no build and a change shows.
@@ -64,7 +64,7 @@ format: $(VENV)/group-check
 docs: $(VENV)/installed $(VENV)/group-docs
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
-bench: $(VENV)/installed $(VENV)/group-bench
+bench: $(VENV)/installed $(VENV)/group-bench $(VENV)/group-autodiff
 	$(BIN)/python -m benchmarks
 
 # A build of its own; the sanitizers' runtime must be loaded before Python.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from importlib.util import find_spec
 
 from benchmarks import jets, residuals
 from benchmarks.table import Row
@@ -12,3 +13,7 @@ def rows(count: int) -> Iterator[Row]:
     """Measure in what is installed, with ``count`` repetitions of each timing."""
     yield from jets.rows(count)
     yield from residuals.rows(count)
+    if find_spec("torch"):
+        from benchmarks import torch_samplers
+
+        yield from torch_samplers.rows(count)

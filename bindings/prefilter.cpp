@@ -8,6 +8,7 @@ namespace photalign {
 namespace {
 
 using FloatArray = nb::ndarray<nb::c_contig, nb::device::cpu>;
+using Flags = nb::ndarray<const std::uint8_t, nb::c_contig, nb::device::cpu>;
 using Filter = void (*)(const FloatImage&, int, Boundary, const Execution&);
 
 FloatImage float_image(const FloatArray& array, int dimensions) {
@@ -34,6 +35,13 @@ void apply(const FloatArray& array, int degree, int dimensions, int boundary, in
   run_interruptibly(threads, [&](const Execution& e) { filter(image, degree, code, e); });
 }
 
+void fill(const FloatArray& array, const Flags& known, int dimensions, int threads) {
+  const FloatImage image = float_image(array, dimensions);
+  if (known.size() * static_cast<std::size_t>(image.channels) != array.size())
+    throw std::invalid_argument("expected a flag for each pixel");
+  run_interruptibly(threads, [&](const Execution& e) { fill_adjoint(image, known.data(), e); });
+}
+
 int padding(int degree) {
   if (!is_spline_degree(degree)) throw std::invalid_argument("expected degree 2, 3 or 5");
   return prefilter_padding(degree);
@@ -48,6 +56,9 @@ void bind_prefilter(nb::module_& m) {
   m.def("prefilter_adjoint", &apply<prefilter_adjoint>, nb::arg("image").noconvert(),
         nb::arg("degree"), nb::arg("ndim"), nb::arg("boundary"), nb::arg("threads"),
         "Apply the transpose of the prefilter in place.");
+  m.def("fill_adjoint", &fill, nb::arg("image").noconvert(), nb::arg("known").noconvert(),
+        nb::arg("ndim"), nb::arg("threads"),
+        "Apply in place the transpose of filling the pixels that are not known.");
   m.def("prefilter_padding", &padding, nb::arg("degree"),
         "Pixels after which the prefilter has forgotten what was before.");
 }

@@ -22,6 +22,7 @@ using Input = nb::ndarray<nb::ro, nb::c_contig, nb::device::cpu>;
 using Doubles = nb::ndarray<double, nb::c_contig, nb::device::cpu>;
 using ReadDoubles = nb::ndarray<const double, nb::c_contig, nb::device::cpu>;
 using Flags = nb::ndarray<std::uint8_t, nb::c_contig, nb::device::cpu>;
+using ReadFlags = nb::ndarray<const std::uint8_t, nb::c_contig, nb::device::cpu>;
 using Sizes = std::vector<std::int64_t>;
 using Numbers = std::vector<double>;
 
@@ -226,14 +227,17 @@ class Sampler {
     });
   }
 
-  void scatter(const Points& points, const ReadDoubles& cotangents, const Doubles& image) const {
+  void scatter(const Points& points, const ReadDoubles& cotangents, const Doubles& image,
+               const std::optional<ReadFlags>& valid) const {
     const PointsView where = points_view(points);
     std::int64_t stored = view_.image.channels;
     for (int a = 0; a < view_.image.dimension; ++a) stored *= view_.image.size[a] + 2 * view_.pad;
     expect(cotangents.size() == points.shape(0) * channels() &&
-           image.size() == static_cast<std::size_t>(stored));
+           image.size() == static_cast<std::size_t>(stored) &&
+           (!valid || valid->size() == points.shape(0)));
     run_interruptibly(1, [&](const Execution& e) {
-      photalign::scatter(view_, where, cotangents.data(), image.data(), e);
+      photalign::scatter(view_, where, valid ? valid->data() : nullptr, cotangents.data(),
+                         image.data(), e);
     });
   }
 
@@ -322,9 +326,38 @@ class Sampler {
   SamplerView view_;
 };
 
+// Gradients are [point][channel][axis].
+void contract_gradients(const Input& gradients, const Input& cotangents, const ReadFlags& valid,
+                        const Output& pulled) {
+  const bool is_double = gradients.dtype() == nb::dtype<double>();
+  const bool pulls_double = pulled.dtype() == nb::dtype<double>();
+  expect(gradients.ndim() == 3);
+  const std::size_t count = gradients.shape(0), channels = gradients.shape(1);
+  const std::size_t dimension = gradients.shape(2);
+  expect(dimension >= 1 && dimension <= max_dimension && cotangents.dtype() == gradients.dtype() &&
+         (is_double || gradients.dtype() == nb::dtype<float>()) &&
+         (pulls_double || pulled.dtype() == nb::dtype<float>()) &&
+         cotangents.size() == count * channels && valid.size() == count &&
+         pulled.size() == count * dimension);
+  const nb::gil_scoped_release release;
+  photalign::contract({.gradients = gradients.data(),
+                       .cotangents = cotangents.data(),
+                       .valid = valid.data(),
+                       .is_double = is_double,
+                       .count = static_cast<std::int64_t>(count),
+                       .channels = static_cast<std::int64_t>(channels),
+                       .dimension = static_cast<int>(dimension),
+                       .pulled = pulled.data(),
+                       .pulls_double = pulls_double});
+}
+
 }  // namespace
 
 void bind_sampling(nb::module_& m) {
+  m.def("contract", &contract_gradients, nb::arg("gradients").noconvert(),
+        nb::arg("cotangents").noconvert(), nb::arg("valid").noconvert(),
+        nb::arg("pulled").noconvert(),
+        "Write the cotangents of points that cotangents of values make, by known gradients.");
   nb::class_<Sampler>(m, "Sampler", "An image as a function of points.")
       .def(
           nb::init<nb::object, std::uintptr_t, int, bool, const Sizes&, const Sizes&, int, int, int,
@@ -368,6 +401,7 @@ void bind_sampling(nb::module_& m) {
            "Add the normal equations of residuals.")
       .def("scatter", &Sampler::scatter, nb::arg("points").noconvert(),
            nb::arg("cotangents").noconvert(), nb::arg("image").noconvert(),
+           nb::arg("valid").noconvert().none() = nb::none(),
            "Add the cotangents of values to the pixels that the values were made of.");
 }
 

@@ -110,3 +110,30 @@ def test_pixels_that_are_not_finite_are_invalid_however_they_are_sampled(bad, dt
     touches = (np.abs(points - [9, 7]) < 1).all(axis=-1)
     assert not inside[touches].any()
     assert inside[~touches & ~beside.any(axis=-1)].all()
+
+
+@pytest.mark.parametrize(
+    "boundary", ["mirror", "reflect", "wrap", "nearest", "constant"]
+)
+@pytest.mark.parametrize("kernel", ["bspline2", "bspline3", "bspline5"])
+@pytest.mark.parametrize("shape", [(61,), (37, 43), (48, 20, 21)])
+def test_adjoint_in_the_image_knows_what_was_filled(
+    shape: tuple[int, ...], kernel: str, boundary: str, rng: np.random.Generator
+) -> None:
+    """The spline goes on behind invalid pixels, so that these hand on what they got."""
+    image = rng.normal(size=(*shape, 2))
+    image[shape[0] // 2] = np.nan  # a pixel, a row, a plane
+    image[(0,) * len(shape)] = np.inf
+    image[(3,) * len(shape)] = np.nan
+    points = rng.uniform(0, np.array(shape[::-1]) - 1, (400, len(shape)))
+    options = {"boundary": boundary, "ndim": len(shape), "fill": 0.0}
+    sampler = Sampler(image, kernel, **options)
+    values, mask = sampler(points, return_mask=True)
+    assert mask.any()
+    assert not mask.all()
+    cotangents = rng.normal(size=values.shape)
+    pulled = sampler.vjp_image(points, cotangents)
+    known = np.isfinite(image).all(axis=-1)
+    assert np.all(pulled[~known] == 0)
+    found, expected = (pulled[known] * image[known]).sum(), (values * cotangents).sum()
+    assert abs(found - expected) < 1e-11 * np.abs(values * cotangents).sum()

@@ -96,6 +96,57 @@ bool fill_gaps(T* items, std::int64_t size, const std::uint8_t* is_known, std::i
   return true;
 }
 
+// The transpose of that.
+template <class T>
+void empty_gaps(T* items, std::int64_t size, const std::uint8_t* is_known, std::int64_t count) {
+  for (std::int64_t end = 0; end < count; ++end) {
+    const std::int64_t begin = end;
+    while (end < count && !is_known[end]) ++end;
+    if (begin == 0 && end == count) return;
+    const std::int64_t before = begin > 0 ? begin - 1 : end;
+    const std::int64_t after = end < count ? end : before;
+    T* a = items + before * size;
+    T* b = items + after * size;
+    for (std::int64_t k = begin; k < end; ++k) {
+      const T t = after > before ? static_cast<T>(k - before) / static_cast<T>(after - before) : 0;
+      T* item = items + k * size;
+      for (std::int64_t e = 0; e < size; ++e) {
+        a[e] += (1 - t) * item[e];
+        b[e] += t * item[e];
+        item[e] = 0;
+      }
+    }
+  }
+}
+
+template <class T>
+void fill_adjoint(const FloatImage& image, const std::uint8_t* known, const Execution& execution) {
+  // Which items of each axis are known: pixels, lines, planes.
+  std::vector<std::vector<std::uint8_t>> is_known(static_cast<std::size_t>(image.dimensions));
+  std::int64_t lines = pixel_count(image);
+  is_known.back().assign(known, known + lines);
+  for (int axis = image.dimensions - 1; axis > 0; --axis) {
+    const std::int64_t length = image.shape[axis];
+    lines /= length;
+    std::vector<std::uint8_t>& of_lines = is_known[static_cast<std::size_t>(axis) - 1];
+    const std::uint8_t* item = is_known[static_cast<std::size_t>(axis)].data();
+    for (std::int64_t line = 0; line < lines; ++line, item += length)
+      of_lines.push_back(std::any_of(item, item + length, [](std::uint8_t k) { return k != 0; }));
+  }
+  std::int64_t size = pixel_count(image) * image.channels;
+  lines = 1;
+  for (int axis = 0; axis < image.dimensions; ++axis) {
+    const std::int64_t length = image.shape[axis];
+    size /= length;
+    const std::uint8_t* items_known = is_known[static_cast<std::size_t>(axis)].data();
+    parallel_for(execution, lines, [&](std::int64_t line, int) {
+      empty_gaps(static_cast<T*>(image.data) + line * length * size, size,
+                 items_known + line * length, length);
+    });
+    lines *= length;
+  }
+}
+
 // An image of floats with what is done to it before and after the filter when some pixels are
 // invalid.
 template <class T>
@@ -198,6 +249,12 @@ void prefilter_adjoint(const FloatImage& image, int degree, Boundary boundary,
   SplineFilter filter = spline_filter(degree, boundary);
   filter.is_transposed = true;
   filter_image(image, filter, execution);
+}
+
+void fill_adjoint(const FloatImage& image, const std::uint8_t* known, const Execution& execution) {
+  if (pixel_count(image) * image.channels == 0) return;
+  if (image.is_double) return fill_adjoint<double>(image, known, execution);
+  return fill_adjoint<float>(image, known, execution);
 }
 
 int prefilter_padding(int degree) {

@@ -230,6 +230,18 @@ void push_sparse_as(const SamplerView& sampler, const PointsView& points,
       });
 }
 
+// Sums cotangents times gradients over the channels; 0 where invalid, whatever these are.
+template <int D, class S, class P>
+void contract_points(const S* gradient, const S* cotangent, const std::uint8_t* valid,
+                     std::int64_t count, std::int64_t channels, P* pulled) {
+  for (std::int64_t k = 0; k < count; ++k, pulled += D) {
+    S sum[D] = {};
+    for (std::int64_t c = 0; c < channels; ++c, gradient += D, ++cotangent)
+      for (int a = 0; a < D; ++a) sum[a] += *cotangent * gradient[a];
+    for (int a = 0; a < D; ++a) pulled[a] = valid[k] ? static_cast<P>(sum[a]) : P(0);
+  }
+}
+
 template <class S, int D>
 void pull_back_as(const SamplerView& sampler, const PointsView& points, const S* cotangents,
                   S* pulled, const Execution& execution) {
@@ -237,14 +249,8 @@ void pull_back_as(const SamplerView& sampler, const PointsView& points, const S*
   with_gradients<S>(sampler, points, execution,
                     [&](const S*, const S* gradient, const std::uint8_t* valid, std::int64_t first,
                         std::int64_t count) {
-                      const S* cotangent = cotangents + first * channels;
-                      S* to = pulled + first * D;
-                      for (std::int64_t k = 0; k < count; ++k, to += D) {
-                        S sum[D] = {};
-                        for (std::int64_t c = 0; c < channels; ++c, gradient += D, ++cotangent)
-                          for (int a = 0; a < D; ++a) sum[a] += *cotangent * gradient[a];
-                        for (int a = 0; a < D; ++a) to[a] = valid[k] ? sum[a] : S(0);
-                      }
+                      contract_points<D>(gradient, cotangents + first * channels, valid, count,
+                                         channels, pulled + first * D);
                     });
 }
 
@@ -349,17 +355,33 @@ void pull_back(const SamplerView& sampler, const PointsView& points, const void*
   });
 }
 
-void scatter(const SamplerView& sampler, const PointsView& points, const double* cotangents,
-             double* image, const Execution& execution) {
+void contract(const Contraction& task) {
+  with_dimension(task.dimension, [&]<int D>(std::integral_constant<int, D>) {
+    const auto run = [&]<class S, class P>(S, P) {
+      contract_points<D>(static_cast<const S*>(task.gradients),
+                         static_cast<const S*>(task.cotangents), task.valid, task.count,
+                         task.channels, static_cast<P*>(task.pulled));
+    };
+    if (task.is_double)
+      task.pulls_double ? run(0.0, 0.0) : run(0.0, 0.0f);
+    else
+      task.pulls_double ? run(0.0f, 0.0) : run(0.0f, 0.0f);
+  });
+}
+
+void scatter(const SamplerView& sampler, const PointsView& points, const std::uint8_t* valid,
+             const double* cotangents, double* image, const Execution& execution) {
   const SamplingFunctions& functions = *variant().sampling;
   const std::int64_t channels = sampler.image.channels;
   const Execution alone{1, execution.interrupted};
   for_each_run(points, points_at_once, alone, [&](std::int64_t first, const PointsView& some) {
+    const double* given = cotangents + first * channels;
+    if (valid) return functions.scatter(sampler, some, valid + first, given, image);
     const auto count = static_cast<std::size_t>(some.count);
-    std::vector<std::uint8_t> valid(count);
+    std::vector<std::uint8_t> found(count);
     std::vector<double> values(count * static_cast<std::size_t>(channels));
-    functions.sample(sampler, some, {.values = values.data(), .valid = valid.data()});
-    functions.scatter(sampler, some, valid.data(), cotangents + first * channels, image);
+    functions.sample(sampler, some, {.values = values.data(), .valid = found.data()});
+    functions.scatter(sampler, some, found.data(), given, image);
   });
 }
 

@@ -17,8 +17,16 @@ def prefilter(image: Annotated[NDArray, dict(order='C', device='cpu')], degree: 
 def prefilter_adjoint(image: Annotated[NDArray, dict(order='C', device='cpu')], degree: int, ndim: int, boundary: int, threads: int) -> None:
     """Apply the transpose of the prefilter in place."""
 
+def fill_adjoint(image: Annotated[NDArray, dict(order='C', device='cpu')], known: Annotated[NDArray[numpy.uint8], dict(order='C', device='cpu', writable=False)], ndim: int, threads: int) -> None:
+    """Apply in place the transpose of filling the pixels that are not known."""
+
 def prefilter_padding(degree: int) -> int:
     """Pixels after which the prefilter has forgotten what was before."""
+
+def contract(gradients: Annotated[NDArray, dict(order='C', device='cpu', writable=False)], cotangents: Annotated[NDArray, dict(order='C', device='cpu', writable=False)], valid: Annotated[NDArray[numpy.uint8], dict(order='C', device='cpu', writable=False)], pulled: Annotated[NDArray, dict(order='C', device='cpu')]) -> None:
+    """
+    Write the cotangents of points that cotangents of values make, by known gradients.
+    """
 
 class Sampler:
     """An image as a function of points."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -112,19 +113,34 @@ class Interpolation:
 
     def sampler(self, pixels: Array, threads: int) -> _core.Sampler:
         """Make the core's sampler of an image with a channel axis."""
-        if self.kernel.prefilter:
-            if self.padding:
-                pixels = _padded(pixels, self.padding, self.boundary, self.cval)
-            pixels = spline_coefficients(
-                pixels, None, self.kernel, threads, self.filter_boundary
-            )
+        return self.view(self.to_stored(pixels, threads))
+
+    def to_stored(self, pixels: Array, threads: int) -> Array:
+        """Return what is sampled: the pixels, or a spline's coefficients for them."""
+        if not self.kernel.prefilter:
+            return pixels
+        if self.padding:
+            pixels = _padded(pixels, self.padding, self.boundary, self.cval)
+        return spline_coefficients(
+            pixels, None, self.kernel, threads, self.filter_boundary
+        )
+
+    def view(self, stored: Array) -> _core.Sampler:
+        """Make the core's sampler of what is stored."""
         return _core.Sampler(
-            pixels,
-            pixels.__array_interface__["data"][0],
-            dtype_code(pixels.dtype),
-            not pixels.dtype.isnative,
-            pixels.shape,
-            pixels.strides,
+            stored,
+            stored.__array_interface__["data"][0],
+            dtype_code(stored.dtype),
+            not stored.dtype.isnative,
+            stored.shape,
+            stored.strides,
+            *self._choices,
+        )
+
+    @cached_property
+    def _choices(self) -> tuple[Any, ...]:
+        """What the core is told of it."""
+        return (
             self.kernel.code,
             BOUNDARIES.index(self.boundary),
             DOMAINS.index(self.domain),
@@ -137,7 +153,9 @@ class Interpolation:
             self.is_reversed,
         )
 
-    def to_pixels(self, stored: Array, threads: int) -> Array:
+    def to_pixels(
+        self, stored: Array, threads: int, known: Array | None = None
+    ) -> Array:
         """Apply the adjoint of the prefilter: from what is stored to pixels.
 
         Parameters
@@ -146,6 +164,8 @@ class Interpolation:
             Cotangents of what is stored, with a channel axis; overwritten.
         threads : int
             How many to use.
+        known : ndarray, shape of the pixels without C, bool, optional
+            Which pixels were finite; the others were filled from their neighbors.
 
         Returns
         -------
@@ -163,6 +183,15 @@ class Interpolation:
             threads,
         )
         pad = self.padding
+        if known is not None and not known.all():
+            # Beyond the border there are copies of pixels, or a number that is known.
+            edge = (
+                {"mode": "edge"}
+                if self.boundary == "nearest"
+                else {"constant_values": True}
+            )
+            flags = np.pad(known, pad, **edge) if pad else np.ascontiguousarray(known)
+            _core.fill_adjoint(stored, flags.view(np.uint8), ndim, threads)
         if not pad:
             return stored
         for axis in range(ndim):

@@ -488,7 +488,10 @@ class Sampler:
         pixels = tuple(n + pad for n in self._shape[: self.ndim])
         stored = np.zeros((*pixels, _size(self._channels)))
         self._view.scatter(self._as_rows(xy), _packed(given, np.float64), stored)
-        image = self._interpolation.to_pixels(stored, thread_count(None))
+        known: Array | None = None
+        if self._interpolation.kernel.prefilter and self._pixels.dtype.kind == "f":
+            known = np.asarray(np.isfinite(self._pixels).all(axis=-1))
+        image = self._interpolation.to_pixels(stored, thread_count(None), known)
         return np.ascontiguousarray(image, self._dtype).reshape(self._shape)
 
     def grid(

@@ -43,6 +43,10 @@ void prefilter(const FloatImage& image, int degree, Boundary boundary, const Exe
 void prefilter_adjoint(const FloatImage& image, int degree, Boundary boundary,
                        const Execution& execution);
 
+// Applies the transpose of filling, after that of the filter: what came back to a pixel that is not
+// `known`, one byte each, goes to those that it was filled from.
+void fill_adjoint(const FloatImage& image, const std::uint8_t* known, const Execution& execution);
+
 // The distance at which a pixel's weight in a coefficient has fallen below 1e-17.
 int prefilter_padding(int degree);
 

@@ -65,9 +65,24 @@ void push_sparse(const SamplerView& sampler, const MovingPoints& points,
 void pull_back(const SamplerView& sampler, const PointsView& points, const void* cotangents,
                void* pulled, const Execution& execution);
 
+// The same from gradients [point][channel][axis] that are there already.
+struct Contraction {
+  const void* gradients = nullptr;
+  const void* cotangents = nullptr;
+  const std::uint8_t* valid = nullptr;
+  bool is_double = true;  // else float, both of them
+  std::int64_t count = 0;
+  std::int64_t channels = 1;
+  int dimension = 2;
+  void* pulled = nullptr;
+  bool pulls_double = true;  // else float
+};
+void contract(const Contraction& task);
+
 // The adjoint of sampling in the image: adds to a C-contiguous array of all that is stored, padding
-// included, [z][y][x][channel]. On one thread, so that the order of the additions is fixed.
-void scatter(const SamplerView& sampler, const PointsView& points, const double* cotangents,
-             double* image, const Execution& execution);
+// included, [z][y][x][channel]. On one thread, so that the order of the additions is fixed. Which
+// points are valid is found by sampling, unless it is known and `valid` not null.
+void scatter(const SamplerView& sampler, const PointsView& points, const std::uint8_t* valid,
+             const double* cotangents, double* image, const Execution& execution);
 
 }  // namespace photalign
