@@ -12,6 +12,7 @@ namespace photalign {
 void bind_prefilter(nb::module_& m);
 void bind_sampling(nb::module_& m);
 void bind_alignment(nb::module_& m);
+void bind_xla(nb::module_& m);
 
 }  // namespace photalign
 
@@ -20,6 +21,7 @@ NB_MODULE(_core, m) {
   photalign::bind_prefilter(m);
   photalign::bind_sampling(m);
   photalign::bind_alignment(m);
+  photalign::bind_xla(m);
   m.def("variant", [] { return photalign::variant().name; }, "The instruction set in use.");
   m.def("available_variants", &photalign::available_variants,
         "The instruction sets that this build holds and this machine runs, widest last.");

@@ -194,9 +194,16 @@ void prefilter(const FloatImage& image, int degree, Boundary boundary, const Exe
 
 void prefilter_adjoint(const FloatImage& image, int degree, Boundary boundary,
                        const Execution& execution) {
+  filter_linearly(image, {.degree = degree, .boundary = boundary, .is_transposed = true},
+                  execution);
+}
+
+void filter_linearly(const FloatImage& image, const LinearFilter& linear,
+                     const Execution& execution) {
   if (pixel_count(image) * image.channels == 0) return;
-  SplineFilter filter = spline_filter(degree, boundary);
-  filter.is_transposed = true;
+  SplineFilter filter = spline_filter(linear.degree, linear.boundary);
+  if (linear.is_absolute) filter = absolute(filter);
+  filter.is_transposed = linear.is_transposed;
   filter_image(image, filter, execution);
 }
 

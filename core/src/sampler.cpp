@@ -188,4 +188,9 @@ void scatter(const SamplerView& sampler, const PointsView& points, const double*
   });
 }
 
+void scatter_valid(const SamplerView& sampler, const PointsView& points, const std::uint8_t* valid,
+                   const double* cotangents, double* image) {
+  variant().sampling->scatter(sampler, points, valid, cotangents, image);
+}
+
 }  // namespace photalign

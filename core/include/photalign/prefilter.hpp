@@ -43,6 +43,17 @@ void prefilter(const FloatImage& image, int degree, Boundary boundary, const Exe
 void prefilter_adjoint(const FloatImage& image, int degree, Boundary boundary,
                        const Execution& execution);
 
+// That filter alone, or its transpose, of numbers that are all finite; what is not spreads. With
+// `is_absolute` its response to a pixel is the absolute value of what it would be.
+struct LinearFilter {
+  int degree = 3;
+  Boundary boundary = Boundary::mirror;
+  bool is_transposed = false;
+  bool is_absolute = false;
+};
+void filter_linearly(const FloatImage& image, const LinearFilter& filter,
+                     const Execution& execution);
+
 // The distance at which a pixel's weight in a coefficient has fallen below 1e-17.
 int prefilter_padding(int degree);
 

@@ -39,4 +39,9 @@ void pull_back(const SamplerView& sampler, const PointsView& points, const void*
 void scatter(const SamplerView& sampler, const PointsView& points, const double* cotangents,
              double* image, const Execution& execution);
 
+// The same where it is known which samples are valid: the pixels are not looked at, and there need
+// not be any.
+void scatter_valid(const SamplerView& sampler, const PointsView& points, const std::uint8_t* valid,
+                   const double* cotangents, double* image);
+
 }  // namespace photalign

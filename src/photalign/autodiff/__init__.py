@@ -1,0 +1,1 @@
+"""Samplers inside systems for automatic differentiation."""
