@@ -18,9 +18,8 @@ from photalign._checks import (
     rows_and_columns,
     thread_count,
 )
-from photalign._interpolation import Interpolation, real_dtype
+from photalign._interpolation import Interpolation, expect_derivatives, real_dtype
 from photalign._types import Array, ArrayLike, BoolArray
-from photalign.kernels import KERNELS
 from photalign.resampling import resample as resample
 from photalign.warps import Warp
 from photalign.warps.names import as_mapping
@@ -560,13 +559,7 @@ class Sampler:
         return values, gradients, mask.view(np.bool_)
 
     def _expect_derivatives(self, what: str) -> None:
-        kernel = self._interpolation.kernel
-        if not kernel.derivatives:
-            smooth = ", ".join(k.name for k in KERNELS.values() if k.derivatives)
-            raise ValueError(
-                f"kernel: expected one with derivatives for {what} ({smooth}), "
-                f"got {kernel.name!r}"
-            )
+        expect_derivatives(self._interpolation.kernel, what)
 
     def _read_points(self, points: ArrayLike) -> Array:
         # What most calls hand in needs no more than a look.

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -33,17 +32,17 @@ def spline_filter(
     is_absolute: bool = False,
 ) -> Any:
     """Filter images (B, ..., C) along all axes but the first and the last."""
-    if is_transposed:
-        transposed = jax.linear_transpose(
-            lambda pixels: spline_filter(
-                degree, boundary, pixels, is_absolute=is_absolute
-            ),
-            image,
-        )
-        return transposed(image)[0]
     for axis in range(image.ndim - 2, 0, -1):
         lines = jnp.moveaxis(image, axis, 0)
-        image = jnp.moveaxis(_filter(degree, boundary, lines, is_absolute), 0, axis)
+        # Of a mirrored line all samples but the ends are there twice, and to weigh them
+        # so makes the matrix of the filter symmetric. On others it is so already.
+        if is_transposed and boundary == "mirror" and len(lines) > 1:
+            ends = jnp.ones(len(lines), lines.dtype).at[np.array([0, -1])].set(2)
+            ends = ends.reshape(-1, *(1,) * (lines.ndim - 1))
+            lines = _filter(degree, boundary, lines * ends, is_absolute) / ends
+        else:
+            lines = _filter(degree, boundary, lines, is_absolute)
+        image = jnp.moveaxis(lines, 0, axis)
     return image
 
 

@@ -32,7 +32,7 @@ from jax.core import ShapedArray
 from jax.extend.core import Primitive
 from jax.interpreters import ad, batching, mlir
 
-from photalign._interpolation import Interpolation, real_dtype
+from photalign._interpolation import Interpolation, expect_derivatives, real_dtype
 from photalign.autodiff.jax import _contraction, _filter, _foreign
 
 
@@ -238,6 +238,8 @@ def _samples_jvp(
 ) -> tuple[Any, Any]:
     (stored, points), (image, motions) = primals, tangents
     moves = not _is_zero(motions)
+    if moves:
+        expect_derivatives(function.interpolation.kernel, "derivatives by points")
     found = samples_p.bind(stored, points, function=function, order=order + moves)
     valid = found[-1]
     changes = []
@@ -256,7 +258,8 @@ def _samples_jvp(
                 )
             )
         changes.append(_sum(parts))
-    return [*found[: order + 1], valid], [*changes, ad.Zero.from_primal_value(valid)]
+    none = ad.Zero(ShapedArray(valid.shape, jax.dtypes.float0))
+    return [*found[: order + 1], valid], [*changes, none]
 
 
 def _gather_jvp(

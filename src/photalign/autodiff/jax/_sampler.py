@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any, Literal, overload
 
 import jax
 import numpy as np
 
 from photalign._checks import choice
-from photalign._interpolation import Interpolation, real_dtype
+from photalign._interpolation import Interpolation, expect_derivatives, real_dtype
 from photalign.autodiff.jax._primitives import Function, samples_p
 from photalign.autodiff.jax._reading import as_pixels, as_points
 from photalign.autodiff.jax._splines import stored_pixels
-from photalign.kernels import KERNELS
 
 IMPLEMENTATIONS = ("auto", "jnp")
 
@@ -294,29 +294,31 @@ class Sampler:
         return self._sample(points, 0)[1]
 
     def _sample(self, points: Any, order: int) -> tuple[jax.Array, ...]:
-        kernel = self._function.interpolation.kernel
-        if order and not kernel.derivatives:
-            smooth = ", ".join(k.name for k in KERNELS.values() if k.derivatives)
-            raise ValueError(
-                f"kernel: expected one with derivatives for a gradient ({smooth}), "
-                f"got {kernel.name!r}"
-            )
+        if order:
+            expect_derivatives(self._function.interpolation.kernel, "a gradient")
         points = as_points(points, self.ndim)
-        lead = points.shape[:-1]
-        stored = self.coefficients
-        if not self._has_channels:
-            stored = stored[..., np.newaxis]
-        *tensors, mask = samples_p.bind(
-            stored[np.newaxis],
-            points.reshape(1, -1, self.ndim),
-            function=self._function,
-            order=order,
+        return _samples(
+            self._function, self._has_channels, order, self.coefficients, points
         )
-        channels = stored.shape[-1:] if self._has_channels else ()
-        return (
-            *(
-                tensor.reshape(*lead, *channels, *(self.ndim,) * k)
-                for k, tensor in enumerate(tensors)
-            ),
-            mask.reshape(lead),
-        )
+
+
+@partial(jax.jit, static_argnums=(0, 1, 2), inline=True)
+def _samples(
+    function: Function, has_channels: bool, order: int, stored: Any, points: Any
+) -> tuple[jax.Array, ...]:
+    """Return values, derivatives and the mask, in the shapes that users know."""
+    *lead, ndim = points.shape
+    if not has_channels:
+        stored = stored[..., np.newaxis]
+    *tensors, mask = samples_p.bind(
+        stored[np.newaxis],
+        points.reshape(1, -1, ndim),
+        function=function,
+        order=order,
+    )
+    channels = stored.shape[-1:] if has_channels else ()
+    shaped = [
+        tensor.reshape(*lead, *channels, *(ndim,) * k)
+        for k, tensor in enumerate(tensors)
+    ]
+    return (*shaped, mask.reshape(lead))

@@ -17,6 +17,7 @@ from photalign._interpolation import real_dtype
 from photalign.autodiff.jax._primitives import Function, filter_p
 
 
+@partial(jax.jit, static_argnums=0)
 def stored_pixels(function: Function, pixels: Any) -> Any:
     """Return what the kernel weighs: the pixels, or the spline's coefficients.
 
