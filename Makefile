@@ -7,7 +7,7 @@ BUILD := -Cbuild-dir=build/editable
 
 # What the compiled core is made from; Python files are used in place.
 CORE := CMakeLists.txt pyproject.toml $(wildcard bindings/*) $(wildcard core/src/*) \
-        $(wildcard core/include/photalign/*)
+        $(wildcard core/include/photalign/*) $(wildcard third_party/xla/ffi/api/*)
 
 .PHONY: help demo test check stub format docs bench sanitize clean
 
@@ -39,7 +39,7 @@ $(VENV)/group-%: $(BIN)/python pyproject.toml
 demo: $(VENV)/installed
 	$(BIN)/photalign demo
 
-test: check docs $(VENV)/installed $(VENV)/group-test
+test: check docs $(VENV)/installed $(VENV)/group-test $(VENV)/group-autodiff
 	$(BIN)/python -m pytest -n 2
 
 # The types of the core's functions, kept in git so that checking needs no build and a change shows.

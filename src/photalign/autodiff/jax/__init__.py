@@ -14,6 +14,8 @@ except ModuleNotFoundError as missing:
         name=missing.name,
     ) from missing
 
+# The rules of the primitives are there once they are imported.
+from photalign.autodiff.jax import _batching, _differentiation  # noqa: F401
 from photalign.autodiff.jax._sampler import Sampler
 
 __all__ = ["Sampler"]

@@ -71,7 +71,9 @@ def _taps(stored: Any, located: Located) -> tuple[Any, Any]:
     index = index.reshape(batch, *(1,) * (ndim + 1))
     exists, step = jnp.bool_(True), 1
     for a, pixels in enumerate(located.pixels):
-        along = jnp.expand_dims(pixels, [2 + b for b in range(ndim) if b != ndim - 1 - a])
+        along = jnp.expand_dims(
+            pixels, [2 + b for b in range(ndim) if b != ndim - 1 - a]
+        )
         exists = exists & (along >= 0)
         index = index + jnp.maximum(along, 0).astype(index_dtype) * step
         step *= shape[ndim - 1 - a]
@@ -87,7 +89,7 @@ def _contract(
     ndim, code = len(located.axes), interpolation.kernel.code
     highest = orders[-1]
     # The sums over the axes so far, by the derivatives taken along each.
-    sums = {(): taps}
+    sums: dict[tuple[int, ...], Any] = {(): taps}
     for a, (axis, t) in enumerate(zip(located.axes, located.t, strict=True)):
         weights = [tap_weights(code, t, k) for k in range(highest + 1)]
         if axis.is_flat:

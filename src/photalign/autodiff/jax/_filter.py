@@ -1,9 +1,9 @@
 """The prefilter in jnp: from pixels to the coefficients of the B-spline through them.
 
-The two recursions for each pole (see core/include/photalign/line_filter.hpp) are sums of
-geometric series. Here they are summed by doubling: 64 terms in six steps, all pixels at
-once, over a line that is continued as the boundary says. What is left out is less than
-1e-23 of the largest pixel.
+The two recursions for each pole (see core/include/photalign/line_filter.hpp) are sums
+of geometric series. Here they are summed by doubling: 64 terms in six steps, all pixels
+at once, over a line that is continued as the boundary says. What is left out is less
+than 1e-23 of the largest pixel.
 """
 
 from __future__ import annotations

@@ -17,6 +17,8 @@ from photalign._checks import (
 
 # The types that are sampled as they are.
 _SAMPLED = ("u1", "i1", "u2", "i2", "u4", "i4", "f2", "f4", "f8")
+# Small types that NumPy does not have are among them.
+_REAL = (np.bool_, np.integer, np.floating)
 
 
 def has_doubles() -> bool:
@@ -32,23 +34,20 @@ def as_pixels(image: Any, ndim: int) -> Any:
         image = jnp.asarray(pixels.astype(pixels.dtype.newbyteorder("="), copy=False))
     check_lattice_shape(image.shape, ndim, "image")
     dtype = image.dtype
-    is_integer = jnp.issubdtype(dtype, np.integer)
-    if not (dtype == bool or is_integer or jnp.issubdtype(dtype, np.floating)):
-        raise TypeError(
-            f"image: expected an array of real numbers, got dtype {image.dtype}"
-        )
-    return image.astype(_sampled_dtype(dtype, is_integer))
+    if not any(jnp.issubdtype(dtype, kind) for kind in _REAL):
+        raise TypeError(f"image: expected an array of real numbers, got dtype {dtype}")
+    return image.astype(_sampled_dtype(dtype))
 
 
-def _sampled_dtype(dtype: Any, is_integer: bool) -> Any:
+def _sampled_dtype(dtype: Any) -> Any:
     """Return the type itself, or that which holds its numbers."""
-    if dtype == bool:
+    if dtype.kind == "b":
         return np.uint8
     if dtype.itemsize >= 4 and not has_doubles():
         return np.float32  # samples would be float64, which JAX does not have here
     if dtype.kind in "iuf" and dtype.str[1:] in _SAMPLED:
         return dtype
-    return np.float64 if is_integer and dtype.itemsize == 8 else np.float32
+    return np.float64 if dtype.itemsize == 8 else np.float32
 
 
 def as_points(points: Any, ndim: int) -> Any:

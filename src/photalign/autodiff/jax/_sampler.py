@@ -297,9 +297,10 @@ class Sampler:
         if order:
             expect_derivatives(self._function.interpolation.kernel, "a gradient")
         points = as_points(points, self.ndim)
-        return _samples(
+        found: tuple[jax.Array, ...] = _samples(
             self._function, self._has_channels, order, self.coefficients, points
         )
+        return found
 
 
 @partial(jax.jit, static_argnums=(0, 1, 2), inline=True)

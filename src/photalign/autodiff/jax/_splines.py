@@ -61,6 +61,9 @@ def stored_pixels(function: Function, pixels: Any) -> Any:
         weight = apply(gaps, is_absolute=True)
         return jnp.where(weight > 1e-3, np.nan, coefficients)
 
+    # Filling is done again for the derivative: to keep what it needs would cost images
+    # without gaps, too.
+    through_gaps = jax.checkpoint(through_gaps)
     through_all = partial(apply, is_absolute=False)
     return jax.lax.cond(valid.all(), through_all, through_gaps, pixels)
 

@@ -31,7 +31,7 @@ _KEYS6 = (
 # By the core's code of the kernel: one row for each tap, from the constant on, for the
 # fraction t in [0, 1], or in [-1/2, 1/2] if the number of taps is odd. The sources of
 # the formulas are in core/include/photalign/kernels.hpp.
-_TABLES: dict[int, NDArray[np.float64]] = {
+_TABLES: dict[int, NDArray[Any]] = {
     0: np.array([[1.0, -1.0], [0.0, 1.0]]),
     1: np.array([[0, -1, 2, -1], [2, 0, -5, 3], [0, 1, 4, -3], [0, 0, -1, 1]]) / 2,
     2: np.array(_CUBIC_SPLINE) / 6,
@@ -43,9 +43,8 @@ _TABLES: dict[int, NDArray[np.float64]] = {
 
 
 @lru_cache
-def _table(code: int, derivative: int) -> NDArray[np.float64]:
-    table: NDArray[np.float64] = polynomial.polyder(_TABLES[code], derivative, axis=1)
-    return table
+def _table(code: int, derivative: int) -> NDArray[Any]:
+    return polynomial.polyder(_TABLES[code], derivative, axis=1)
 
 
 def tap_weights(code: int, t: Any, derivative: int) -> Any:
