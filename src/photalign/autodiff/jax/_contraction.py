@@ -36,6 +36,11 @@ class Located(NamedTuple):
     inside: Any
 
 
+def like(mask: Any, array: Any) -> Any:
+    """Give a mask (B, N) as many axes as an array (B, N, ...) has."""
+    return mask.reshape(*mask.shape, *(1,) * (array.ndim - 2))
+
+
 def locate(
     interpolation: Interpolation, shape: tuple[int, ...], points: Any, dtype: Any
 ) -> Located:
@@ -129,10 +134,10 @@ def samples(
     valid = located.inside
     if jnp.issubdtype(stored.dtype, np.floating):
         valid = valid & jnp.isfinite(taps).all(axis=tuple(range(2, taps.ndim)))
-        taps = jnp.where(_like(valid, taps), taps, 0)
+        taps = jnp.where(like(valid, taps), taps, 0)
     found = _contract(interpolation, located, taps, range(order + 1))
-    found = [jnp.where(_like(valid, of), of, 0) for of in found]
-    found[0] = jnp.where(_like(valid, found[0]), found[0], interpolation.fill)
+    found = [jnp.where(like(valid, of), of, 0) for of in found]
+    found[0] = jnp.where(like(valid, found[0]), found[0], interpolation.fill)
     return [*(of.astype(dtype) for of in found), valid]
 
 
@@ -142,7 +147,7 @@ def gather(
     """Return the derivatives of one order; linear in the image."""
     located = locate(interpolation, image.shape[1:-1], points, image.dtype)
     taps, exists = _taps(image, located)
-    taps = jnp.where(exists & _like(valid, taps), taps, 0)
+    taps = jnp.where(exists & like(valid, taps), taps, 0)
     orders = range(order, order + 1)
     return _contract(interpolation, located, taps, orders)[0].astype(image.dtype)
 
@@ -162,8 +167,3 @@ def scatter(
         lambda pixels: gather(interpolation, order, pixels, points, valid), image
     )
     return transposed(cotangents)[0]
-
-
-def _like(mask: Any, array: Any) -> Any:
-    """Give a mask (B, N) as many axes as an array (B, N, ...) has."""
-    return mask.reshape(*mask.shape, *(1,) * (array.ndim - 2))

@@ -21,11 +21,11 @@ from jax.core import ShapedArray
 from jax.interpreters import ad
 
 from photalign._interpolation import expect_derivatives
+from photalign.autodiff.jax._contraction import like
 from photalign.autodiff.jax._primitives import (
     Function,
     filter_p,
     gather_p,
-    like,
     samples_p,
     scatter_p,
 )

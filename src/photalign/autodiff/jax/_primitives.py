@@ -29,6 +29,7 @@ from jax.interpreters import mlir
 
 from photalign._interpolation import Interpolation, real_dtype
 from photalign.autodiff.jax import _contraction, _filter, _foreign
+from photalign.autodiff.jax._contraction import like
 
 
 @dataclass(frozen=True)
@@ -42,11 +43,6 @@ class Function:
     def linear(self) -> Interpolation:
         """The part that is linear in the pixels."""
         return replace(self.interpolation, cval=0.0, fill=np.nan)
-
-
-def like(mask: Any, array: Any) -> Any:
-    """Give a mask (B, N) as many axes as an array (B, N, ...) has."""
-    return mask.reshape(*mask.shape, *(1,) * (array.ndim - 2))
 
 
 # How they are computed
