@@ -57,6 +57,7 @@ class Call {
  public:
   explicit Call(const XLA_FFI_CallFrame& frame) : frame_(frame) {}
 
+  std::int64_t arguments() const { return frame_.args.size; }
   std::int64_t results() const { return frame_.rets.size; }
   Buffer argument(std::int64_t index) const {
     expect(index < frame_.args.size && frame_.args.types[index] == XLA_FFI_ArgType_BUFFER);
@@ -256,7 +257,8 @@ void scatter(const Call& call) {
   });
 }
 
-// pixels -> coefficients, or its transpose, or with absolute responses.
+// (pixels, or pixels and which are valid) -> coefficients, or its transpose, or with absolute
+// responses. Invalid pixels are filled first.
 void filter(const Call& call) {
   const Buffer pixels = call.argument(0), filtered = call.result(0);
   const bool is_double = pixels.is(XLA_FFI_DataType_F64);
@@ -270,6 +272,12 @@ void filter(const Call& call) {
          is_spline_degree(linear.degree) && is_filter_boundary(linear.boundary));
   const std::int64_t bytes = is_double ? 8 : 4;
   const auto threads = static_cast<int>(call.integer("threads"));
+  const bool has_gaps = call.arguments() > 1;
+  if (has_gaps) {
+    const Buffer valid = call.argument(1);
+    expect(valid.is(XLA_FFI_DataType_PRED) && valid.items() == pixels.items() &&
+           valid.size() * pixels.last() == pixels.size());
+  }
   for_each_item(pixels.items(), threads, [&](std::int64_t i, const Execution& execution) {
     FloatImage image{.data = filtered.item(i, bytes),
                      .is_double = is_double,
@@ -278,19 +286,27 @@ void filter(const Call& call) {
     for (std::int64_t a = 0; a < dimensions; ++a) image.shape[a] = pixels.dimension(a + 1);
     std::memcpy(image.data, pixels.item(i, bytes),
                 static_cast<std::size_t>(pixels.item_size() * bytes));
+    const auto fill = [&] {
+      const auto* valid = reinterpret_cast<const std::uint8_t*>(call.argument(1).item(i, 1));
+      fill_invalid(image, valid, linear.is_transposed, execution);
+    };
+    if (has_gaps && !linear.is_transposed) fill();
     filter_linearly(image, linear, execution);
+    if (has_gaps && linear.is_transposed) fill();
   });
 }
 
 // XLA asks which version of the interface a function was made for. What is used of it here is the
 // same in all versions 0.x up to that of the header, so XLA's own is the answer if it is older.
 void answer(const XLA_FFI_CallFrame& frame, XLA_FFI_Metadata& metadata) {
-  const XLA_FFI_Api_Version& theirs = frame.api->api_version;
-  const bool is_older =
-      theirs.major_version == XLA_FFI_API_MAJOR && theirs.minor_version < XLA_FFI_API_MINOR;
+  int minor = XLA_FFI_API_MINOR;
+  if (!frame.api)
+    minor = 1;  // that one asked without telling
+  else if (frame.api->api_version.major_version == XLA_FFI_API_MAJOR)
+    minor = std::min(minor, frame.api->api_version.minor_version);
   metadata.api_version.struct_size = XLA_FFI_Api_Version_STRUCT_SIZE;
   metadata.api_version.major_version = XLA_FFI_API_MAJOR;
-  metadata.api_version.minor_version = is_older ? theirs.minor_version : XLA_FFI_API_MINOR;
+  metadata.api_version.minor_version = minor;
   metadata.traits = 0;
 }
 

@@ -54,6 +54,11 @@ struct LinearFilter {
 void filter_linearly(const FloatImage& image, const LinearFilter& filter,
                      const Execution& execution);
 
+// Fills pixels that are not valid from their neighbors, as `prefilter` does; or the transpose of
+// that, which hands what these are to the neighbors. `is_valid` is one byte a pixel.
+void fill_invalid(const FloatImage& image, const std::uint8_t* is_valid, bool is_transposed,
+                  const Execution& execution);
+
 // The distance at which a pixel's weight in a coefficient has fallen below 1e-17.
 int prefilter_padding(int degree);
 

@@ -160,12 +160,23 @@ def _scatter_transpose(
     return [pulled, None, None]
 
 
+def _filter_jvp(
+    primals: Sequence[Any], tangents: Sequence[Any], **choices: Any
+) -> tuple[Any, Any]:
+    image, *valid = primals
+    bind = partial(filter_p.bind, **choices)
+    return bind(image, *valid), bind(tangents[0], *valid)
+
+
 def _filter_transpose(
-    cotangents: Any, image: Any, *, is_transposed: bool, **choices: Any
+    cotangents: Any, image: Any, *valid: Any, is_transposed: bool, **choices: Any
 ) -> list[Any]:
-    return [
-        filter_p.bind(cotangents, is_transposed=not is_transposed, **choices),
-    ]
+    if _is_zero(cotangents):
+        return [None] * (1 + len(valid))
+    pulled = filter_p.bind(
+        cotangents, *valid, is_transposed=not is_transposed, **choices
+    )
+    return [pulled, *[None] * len(valid)]
 
 
 ad.primitive_jvps[samples_p] = _samples_jvp
@@ -173,4 +184,5 @@ ad.primitive_jvps[gather_p] = _gather_jvp
 ad.primitive_jvps[scatter_p] = _scatter_jvp
 ad.primitive_transposes[gather_p] = _gather_transpose
 ad.primitive_transposes[scatter_p] = _scatter_transpose
-ad.deflinear2(filter_p, _filter_transpose)
+ad.primitive_jvps[filter_p] = _filter_jvp
+ad.primitive_transposes[filter_p] = _filter_transpose

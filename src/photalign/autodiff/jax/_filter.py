@@ -8,8 +8,10 @@ than 1e-23 of the largest pixel.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -65,3 +67,51 @@ def _filter(degree: int, boundary: str, lines: Any, is_absolute: bool) -> Any:
             sums = sums[:-step] + z**step * sums[step:]
         lines = -pole * sums
     return gain * lines
+
+
+def filled(pixels: Any, valid: Any) -> Any:
+    """Fill invalid pixels of images (B, ..., C), on lines between valid ones.
+
+    Along the last axis; what no line along it can fill is filled between such lines,
+    then between planes.
+    """
+    fill = jax.vmap(_filled)
+    return jax.lax.cond(valid.all(), lambda pixels, _: pixels, fill, pixels, valid)
+
+
+def filled_transposed(cotangents: Any, valid: Any) -> Any:
+    """Apply the transpose of `filled`."""
+
+    def fill(cotangents: Any, valid: Any) -> Any:
+        of_pixels = jax.linear_transpose(
+            lambda pixels: jax.vmap(_filled)(pixels, valid), cotangents
+        )
+        return of_pixels(cotangents)[0]
+
+    return jax.lax.cond(valid.all(), lambda given, _: given, fill, cotangents, valid)
+
+
+def _filled(pixels: Any, valid: Any) -> Any:
+    pixels = jnp.where(valid[..., np.newaxis], pixels, 0)
+    for _ in range(valid.ndim):
+        pixels = _filled_along(pixels, valid)
+        valid = valid.any(axis=-1)
+    return pixels
+
+
+def _filled_along(pixels: Any, known: Any) -> Any:
+    """Fill along the last axis of `known`, which is also one of the pixels."""
+    axis, count = known.ndim - 1, known.shape[-1]
+    k = jnp.arange(count)
+    before = jax.lax.cummax(jnp.where(known, k, -1), axis=axis)
+    after = jax.lax.cummin(jnp.where(known, k, count), axis=axis, reverse=True)
+    before, after = (
+        jnp.where(before < 0, jnp.minimum(after, count - 1), before),
+        jnp.where(after == count, jnp.maximum(before, 0), after),
+    )
+    t = jnp.where(after > before, (k - before) / jnp.maximum(after - before, 1), 0)
+    trailing = tuple(range(known.ndim, pixels.ndim))
+    t = jnp.expand_dims(t.astype(pixels.dtype), trailing)
+    before, after = (jnp.expand_dims(i, trailing) for i in (before, after))
+    take = partial(jnp.take_along_axis, pixels, axis=axis)
+    return (1 - t) * take(before) + t * take(after)

@@ -21,6 +21,8 @@ HIGHEST_ORDER = 2
 def is_available() -> bool:
     """Register the core with XLA, once, and tell whether XLA takes it."""
     try:
+        # XLA would keep what it is given before it has a CPU, and refuse to have one.
+        jax.local_devices(backend="cpu")
         for name, handler in _core.xla_handlers().items():
             jax.ffi.register_ffi_target(name, handler, platform="cpu")
     except Exception as error:  # whatever a jaxlib raises that speaks another version
@@ -63,13 +65,22 @@ def scatter(
 
 
 def spline_filter(
-    degree: int, boundary: str, image: Any, *, is_transposed: bool, is_absolute: bool
+    degree: int,
+    boundary: str,
+    image: Any,
+    *valid: Any,
+    is_transposed: bool,
+    is_absolute: bool,
 ) -> Any:
-    """Filter images (B, ..., C) along all axes but the first and the last."""
+    """Filter images (B, ..., C) along all axes but the first and the last.
+
+    If it is said which pixels are valid, (B, ...), the others are filled first.
+    """
     result = jax.ShapeDtypeStruct(image.shape, image.dtype)
     call = jax.ffi.ffi_call("photalign_filter", result)
     return call(
         image,
+        *valid,
         degree=np.int64(degree),
         boundary=np.int64(BOUNDARIES.index(boundary)),
         is_transposed=np.int64(is_transposed),

@@ -6,7 +6,7 @@ derivatives of any order exist, by points and by pixels:
     samples   stored, points -> values, gradients, ... up to an order, validity
     gather    the derivatives of one order alone, linear in the image
     scatter   gather transposed
-    filter    from pixels to the coefficients of a spline, linear, or its transpose
+    filter    from pixels, past gaps, to the coefficients of a spline, or its transpose
 
 Arrays are stored (B, ..., C), points (B, N, ndim), values (B, N, C), derivatives
 (B, N, C, ndim, ...) and validity (B, N). B counts the images that `jax.vmap` runs over;
@@ -115,22 +115,43 @@ def _scatter_on_cpu(
 
 def _filter_anywhere(
     image: Any,
-    *,
+    *valid: Any,
     degree: int,
     boundary: str,
     implementation: str,
     is_transposed: bool,
     is_absolute: bool,
 ) -> Any:
-    return _filter.spline_filter(
+    if valid and not is_transposed:
+        image = _filter.filled(image, *valid)
+    image = _filter.spline_filter(
         degree, boundary, image, is_transposed=is_transposed, is_absolute=is_absolute
     )
+    if valid and is_transposed:
+        image = _filter.filled_transposed(image, *valid)
+    return image
 
 
-def _filter_on_cpu(image: Any, *, implementation: str, **choices: Any) -> Any:
-    if not _in_core(implementation):
-        return _filter_anywhere(image, implementation=implementation, **choices)
-    return _foreign.spline_filter(image=image, **choices)
+def _filter_on_cpu(
+    image: Any,
+    *valid: Any,
+    degree: int,
+    boundary: str,
+    implementation: str,
+    is_transposed: bool,
+    is_absolute: bool,
+) -> Any:
+    choices = {"is_transposed": is_transposed, "is_absolute": is_absolute}
+    if _in_core(implementation):
+        return _foreign.spline_filter(degree, boundary, image, *valid, **choices)
+    return _filter_anywhere(
+        image,
+        *valid,
+        degree=degree,
+        boundary=boundary,
+        implementation=implementation,
+        **choices,
+    )
 
 
 # What they return
@@ -165,7 +186,7 @@ def _scatter_shape(
     return ShapedArray((batch, *shape, channels), cotangents.dtype)
 
 
-def _filter_shape(image: Any, **choices: Any) -> Any:
+def _filter_shape(image: Any, *valid: Any, **choices: Any) -> Any:
     return ShapedArray(image.shape, image.dtype)
 
 
