@@ -64,7 +64,7 @@ format: $(VENV)/group-check
 docs: $(VENV)/installed $(VENV)/group-docs
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
-bench: $(VENV)/installed $(VENV)/group-bench
+bench: $(VENV)/installed $(VENV)/group-bench $(VENV)/group-autodiff
 	$(BIN)/python -m benchmarks
 
 # A build of its own; the sanitizers' runtime must be loaded before Python.
