@@ -37,7 +37,7 @@ def rows(count: int) -> Iterator[Row]:
             for kernel in ("linear", "catmull_rom", "bspline3"):
                 task = f"JAX, {FEW} random points, RGB {name}, {kernel}"
                 times = in_turn(_calls(pixels, points, kernel), count)
-                yield from _task_rows(task, times)
+                yield from _task_rows(task, times, has_goal=kernel == "linear")
 
 
 def _calls(image: Any, points: Any, kernel: str) -> dict[str, Callable[[], object]]:
@@ -68,7 +68,11 @@ def _at_each_point(sample: Callable[[Any], Any], points: Any) -> Any:
     """Return values and Jacobians, as one writes it in JAX."""
     import jax
 
-    return jax.vmap(lambda point: (sample(point), jax.jacfwd(sample)(point)))(points)
+    def twice(point: Any) -> Any:
+        value = sample(point)
+        return value, value
+
+    return jax.vmap(jax.jacfwd(twice, has_aux=True))(points)
 
 
 def _linear(image: Any, point: Any) -> Any:
@@ -81,11 +85,13 @@ def _linear(image: Any, point: Any) -> Any:
     )
 
 
-def _task_rows(task: str, times: dict[str, list[float]]) -> Iterator[Row]:
+def _task_rows(
+    task: str, times: dict[str, list[float]], *, has_goal: bool
+) -> Iterator[Row]:
     timings = {name: Timing.of(taken) * 1e6 for name, taken in times.items()}
     ours, limit = timings[OURS].median, GOAL * timings[PEER].median
     for name, timing in timings.items():
-        is_judged = name in (OURS, JACOBIAN)
+        is_judged = has_goal and name in (OURS, JACOBIAN)
         yield Row(
             task=task,
             method=name,

@@ -102,11 +102,17 @@ def _contract(
         ahead = (1,) * (ndim - 1 - a)
         shaped = [w.reshape(*w.shape[:2], *ahead, w.shape[2], 1) for w in weights]
         sums = {
-            (*taken, k): (before * shaped[k]).sum(axis=-2)
+            (*taken, k): _weighted(before, shaped[k])
             for taken, before in sums.items()
             for k in range(highest + 1 - sum(taken))
         }
     return [_tensor(interpolation, sums, order) for order in orders]
+
+
+def _weighted(taps: Any, weights: Any) -> Any:
+    """Sum over the last axis but one, tap by tap: one loop, no call of a library."""
+    terms = [taps[..., k, :] * weights[..., k, :] for k in range(weights.shape[-2])]
+    return sum(terms[1:], terms[0])
 
 
 def _tensor(
