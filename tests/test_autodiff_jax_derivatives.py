@@ -16,7 +16,7 @@ jax = pytest.importorskip("jax")
 pj = pytest.importorskip("photalign.autodiff.jax")
 
 Floats = NDArray[np.float64]
-KERNELS = ["linear", "catmull_rom", "keys6", "bspline2", "bspline3", "bspline5_direct"]
+KERNELS = ["linear", "catmull_rom", "bspline3", "bspline5"]
 MODES = ["jacfwd", "jacrev"]
 both = pytest.mark.parametrize("implementation", ["auto", "jnp"])
 
@@ -98,7 +98,9 @@ def test_jacobian_by_parameters_agrees_with_that_of_the_warp() -> None:
     def sampled(p: Any) -> Any:
         return pj.Sampler(image, "bspline3")(jax.vmap(partial(warped, p))(points))
 
-    found = jax.jacfwd(sampled)(np.asarray(warp.matrix - np.eye(3)).ravel()[:8])
+    found = jax.jit(jax.jacfwd(sampled))(
+        np.asarray(warp.matrix - np.eye(3)).ravel()[:8]
+    )
     np.testing.assert_allclose(found, expected, rtol=1e-10, atol=1e-10)
 
 
@@ -195,7 +197,8 @@ def test_cotangents_reach_the_pixels_as_from_the_core(
 
         return jax.grad(weighted)(image)
 
-    for implementation in ("auto", "jnp"):
+    is_new = kernel == "linear" or boundary == "nearest"  # to operations of JAX
+    for implementation in ("auto", "jnp") if is_new else ("auto",):
         found = pulled(image, implementation)
         np.testing.assert_allclose(found, expected, rtol=0, atol=1e-11)
 

@@ -2,8 +2,8 @@
 
 The two recursions for each pole (see core/include/photalign/line_filter.hpp) are sums
 of geometric series. Here they are summed by doubling: 64 terms in six steps, all pixels
-at once, over a line that is continued as the boundary says. What is left out is less
-than 1e-23 of the largest pixel.
+at once, over a line that is continued as the boundary says. There are so many terms
+that what is left out would be lost in rounding.
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ import numpy as np
 
 from photalign.autodiff.jax._axis import stored_index
 
-_STEPS = 6
 _POLES_AND_GAIN = {
     2: ((-0.17157287525380990240,), 8.0),
     3: ((-0.26794919243112270647,), 6.0),
@@ -54,16 +53,17 @@ def _filter(degree: int, boundary: str, lines: Any, is_absolute: bool) -> Any:
     if count == 1:
         return lines  # a constant is its own spline
     poles, gain = _POLES_AND_GAIN[degree]
-    reach = 2**_STEPS - 1
-    around = np.arange(-reach, count + reach)
-    index = stored_index(boundary, around, count)
+    rounding = np.log(np.finfo(lines.dtype).eps / 100)
     for pole in poles:
+        steps = [2**k for k in range(int(np.ceil(np.log2(rounding / np.log(-pole)))))]
+        around = np.arange(-sum(steps), count + sum(steps))
+        index = stored_index(boundary, around, count)
         z = -pole if is_absolute else pole
         # The coefficients continue as the pixels do.
         sums = lines[index]
-        for step in (2**k for k in range(_STEPS)):
+        for step in steps:
             sums = sums[step:] + z**step * sums[:-step]
-        for step in (2**k for k in range(_STEPS)):
+        for step in steps:
             sums = sums[:-step] + z**step * sums[step:]
         lines = -pole * sums
     return gain * lines
@@ -103,8 +103,11 @@ def _filled_along(pixels: Any, known: Any) -> Any:
     """Fill along the last axis of `known`, which is also one of the pixels."""
     axis, count = known.ndim - 1, known.shape[-1]
     k = jnp.arange(count)
-    before = jax.lax.cummax(jnp.where(known, k, -1), axis=axis)
-    after = jax.lax.cummin(jnp.where(known, k, count), axis=axis, reverse=True)
+    # The nearest known ones on both sides, the second time counted from the end.
+    ahead = jnp.where(known, k, -1)
+    behind = jnp.flip(jnp.where(known, count - 1 - k, -1), axis)
+    nearest = jax.lax.cummax(jnp.stack([ahead, behind]), axis=axis + 1)
+    before, after = nearest[0], count - 1 - jnp.flip(nearest[1], axis)
     before, after = (
         jnp.where(before < 0, jnp.minimum(after, count - 1), before),
         jnp.where(after == count, jnp.maximum(before, 0), after),
