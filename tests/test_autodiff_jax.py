@@ -24,10 +24,13 @@ CHOICES = [(b, d) for b in BOUNDARIES for d in DOMAINS]
 
 @pytest.fixture(autouse=True)
 def doubles() -> Iterator[None]:
-    """Let JAX know float64."""
-    jax.config.update("jax_enable_x64", True)
+    """Let JAX know float64, and compile in less time."""
+    options = "jax_enable_x64", "jax_disable_most_optimizations"
+    for option in options:
+        jax.config.update(option, True)
     yield
-    jax.config.update("jax_enable_x64", False)
+    for option in options:
+        jax.config.update(option, False)
 
 
 def points_of(rng: np.random.Generator, *shape: int) -> NDArray[np.float64]:

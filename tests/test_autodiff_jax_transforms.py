@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,14 @@ jnp = jax.numpy
 
 both = pytest.mark.parametrize("implementation", ["auto", "jnp"])
 KERNEL = "bspline3"
+
+
+@pytest.fixture(autouse=True)
+def fast_compilation() -> Iterator[None]:
+    """Compile in less time."""
+    jax.config.update("jax_disable_most_optimizations", True)
+    yield
+    jax.config.update("jax_disable_most_optimizations", False)
 
 
 def close(found: Any, expected: Any, atol: float = 2e-5) -> None:
@@ -244,7 +253,6 @@ def test_a_jaxlib_that_refuses_the_core_gets_operations_of_jax(
     finally:
         monkeypatch.undo()
         foreign.is_available.cache_clear()
-        jax.clear_caches()
     assert foreign.is_available()
 
 
@@ -268,3 +276,22 @@ def test_wrong_calls_of_the_core_are_errors_of_xla() -> None:
         jax.block_until_ready(call(image, degree=np.int64(3)))
     with pytest.raises(Exception, match="photalign: expected other arguments"):
         jax.block_until_ready(call(np.ones((1, 4, 5, 1), np.float32), **right))
+
+
+@both
+@pytest.mark.skipif(not hasattr(jax, "shard_map"), reason="needs a newer JAX")
+def test_points_can_be_shared_among_devices(
+    implementation: str, rng: np.random.Generator
+) -> None:
+    image, points = drawn(rng, 20, 30), drawn(rng, 16, 2, span=(1, 18))
+    mesh = jax.sharding.Mesh(np.array(jax.devices()[:1]), ("device",))
+    whole, parts = jax.P(), jax.P("device")
+
+    def sampled(image: Any, points: Any) -> Any:
+        return pj.Sampler(image, implementation=implementation)(points)
+
+    shared = jax.shard_map(sampled, mesh=mesh, in_specs=(whole, parts), out_specs=parts)
+    core = pa.Sampler(image)
+    close(jax.jit(shared)(image, points), core(points))
+    gradient = jax.jit(jax.grad(lambda image: shared(image, points).sum()))(image)
+    close(gradient, core.vjp_image(points, np.ones(16, np.float32)))

@@ -8,7 +8,6 @@ from __future__ import annotations
 from itertools import product
 from typing import Any, NamedTuple
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -63,50 +62,70 @@ def locate(
     return Located(axes, pixels, t, inside)
 
 
-def _taps(stored: Any, located: Located) -> tuple[Any, Any]:
-    """Fetch the pixels under the taps: (B, N, ..., C), axes in the array's order.
+def _index(located: Located, batch: int, shape: tuple[int, ...]) -> tuple[Any, Any]:
+    """Return where the taps are in all pixels of a batch, in a row: (B, N, ...).
 
-    Also tells which of them there are: all, or none of the boundary's constants.
+    Axes are in the array's order. Also tells which of the taps there are, and are none
+    of the boundary's constants.
     """
-    ndim = len(located.axes)
-    batch, shape = len(stored), stored.shape[1:-1]
-    size = int(np.prod(shape))
-    index_dtype = np.int32 if batch * size < 2**31 else np.int64
-    index = jnp.arange(batch, dtype=index_dtype) * size
+    ndim, size = len(shape), int(np.prod(shape))
+    dtype = np.int32 if batch * size < 2**31 else np.int64
+    index = jnp.arange(batch, dtype=dtype) * size
     index = index.reshape(batch, *(1,) * (ndim + 1))
     exists, step = jnp.bool_(True), 1
     for a, pixels in enumerate(located.pixels):
-        along = jnp.expand_dims(
-            pixels, [2 + b for b in range(ndim) if b != ndim - 1 - a]
-        )
+        others = [2 + b for b in range(ndim) if b != ndim - 1 - a]
+        along = jnp.expand_dims(pixels, others)
         exists = exists & (along >= 0)
-        index = index + jnp.maximum(along, 0).astype(index_dtype) * step
+        index = index + jnp.maximum(along, 0).astype(dtype) * step
         step *= shape[ndim - 1 - a]
-    flat = stored.reshape(batch * size, stored.shape[-1])
-    taps = flat.at[index].get(mode="promise_in_bounds")
-    return taps, exists[..., np.newaxis]
+    return index, exists[..., np.newaxis]
+
+
+def _taps(stored: Any, located: Located) -> tuple[Any, Any]:
+    """Fetch the pixels under the taps, (B, N, ..., C), and tell which there are."""
+    index, exists = _index(located, len(stored), stored.shape[1:-1])
+    flat = stored.reshape(-1, stored.shape[-1])
+    return flat.at[index].get(mode="promise_in_bounds"), exists
+
+
+def _weights(
+    interpolation: Interpolation, located: Located, highest: int
+) -> list[list[Any]]:
+    """Return weights for each axis and order of derivative, (B, N, 1, ..., taps, 1)."""
+    ndim, code = len(located.axes), interpolation.kernel.code
+    found = []
+    for a, (axis, t) in enumerate(zip(located.axes, located.t, strict=True)):
+        weights = [tap_weights(code, t, k) for k in range(highest + 1)]
+        if axis.is_flat:
+            weights[1:] = [jnp.zeros_like(w) for w in weights[1:]]
+        ahead = (1,) * (ndim - 1 - a)
+        found.append([w.reshape(*w.shape[:2], *ahead, -1, 1) for w in weights])
+    return found
 
 
 def _contract(
     interpolation: Interpolation, located: Located, taps: Any, orders: range
 ) -> list[Any]:
     """Weigh the taps: derivatives (B, N, C, ndim, ...) of some orders."""
-    ndim, code = len(located.axes), interpolation.kernel.code
     highest = orders[-1]
     # The sums over the axes so far, by the derivatives taken along each.
     sums: dict[tuple[int, ...], Any] = {(): taps}
-    for a, (axis, t) in enumerate(zip(located.axes, located.t, strict=True)):
-        weights = [tap_weights(code, t, k) for k in range(highest + 1)]
-        if axis.is_flat:
-            weights[1:] = [jnp.zeros_like(w) for w in weights[1:]]
-        ahead = (1,) * (ndim - 1 - a)
-        shaped = [w.reshape(*w.shape[:2], *ahead, w.shape[2], 1) for w in weights]
+    for weights in _weights(interpolation, located, highest):
         sums = {
-            (*taken, k): _weighted(before, shaped[k])
+            (*taken, k): _weighted(before, weights[k])
             for taken, before in sums.items()
             for k in range(highest + 1 - sum(taken))
         }
-    return [_tensor(interpolation, sums, order) for order in orders]
+    found = []
+    for order in orders:
+        entries = [
+            sums[taken] * factor for taken, factor in _entries(interpolation, order)
+        ]
+        tensor = jnp.stack(entries, axis=-1)
+        ndim = len(interpolation.spacing)
+        found.append(tensor.reshape(*tensor.shape[:-1], *(ndim,) * order))
+    return found
 
 
 def _weighted(taps: Any, weights: Any) -> Any:
@@ -115,18 +134,18 @@ def _weighted(taps: Any, weights: Any) -> Any:
     return sum(terms[1:], terms[0])
 
 
-def _tensor(
-    interpolation: Interpolation, sums: dict[tuple[int, ...], Any], order: int
-) -> Any:
+def _entries(
+    interpolation: Interpolation, order: int
+) -> list[tuple[tuple[int, ...], float]]:
+    """Return derivatives along x, y, z, and a factor, for each entry of a tensor."""
     ndim = len(interpolation.spacing)
-    entries = []
+    found = []
     for along in product(range(ndim), repeat=order):
         axes = [ndim - 1 - a if interpolation.is_reversed else a for a in along]
+        step = float(np.prod([interpolation.spacing[a] for a in axes]))
         taken = tuple(axes.count(a) for a in range(ndim))
-        step = np.prod([interpolation.spacing[a] for a in axes])
-        entries.append(sums[taken] * (interpolation.scale / step))
-    tensor = jnp.stack(entries, axis=-1)
-    return tensor.reshape(*tensor.shape[:-1], *(ndim,) * order)
+        found.append((taken, interpolation.scale / step))
+    return found
 
 
 def samples(
@@ -167,9 +186,25 @@ def scatter(
     valid: Any,
 ) -> Any:
     """Return what `gather` transposed makes of cotangents."""
-    channels = cotangents.shape[2]
-    image = jax.ShapeDtypeStruct((len(points), *shape, channels), cotangents.dtype)
-    transposed = jax.linear_transpose(
-        lambda pixels: gather(interpolation, order, pixels, points, valid), image
-    )
-    return transposed(cotangents)[0]
+    ndim, channels = len(shape), cotangents.shape[2]
+    located = locate(interpolation, shape, points, cotangents.dtype)
+    cotangents = jnp.where(like(valid, cotangents), cotangents, 0)
+    entries = cotangents.reshape(*cotangents.shape[:3], ndim**order)
+    # What came back, by the derivatives along the axes that are still to be weighed.
+    sums: dict[tuple[int, ...], Any] = {}
+    for i, (taken, factor) in enumerate(_entries(interpolation, order)):
+        sums[taken] = sums.get(taken, 0) + entries[..., i] * factor
+    for weights in reversed(_weights(interpolation, located, order)):
+        before: dict[tuple[int, ...], Any] = {}
+        for (*rest, k), value in sums.items():
+            # The axis of these taps comes before those that are there already.
+            ahead = value.ndim - 3
+            spread = jnp.expand_dims(value, 2 + ahead) * weights[k]
+            before[tuple(rest)] = before.get(tuple(rest), 0) + spread
+        sums = before
+    index, exists = _index(located, len(points), shape)
+    taps = jnp.where(exists, sums[()], 0).reshape(-1, channels)
+    size = len(points) * int(np.prod(shape))
+    image = jnp.zeros((size, channels), cotangents.dtype)
+    image = image.at[index.reshape(-1)].add(taps, mode="promise_in_bounds")
+    return image.reshape(len(points), *shape, channels)
