@@ -7,7 +7,7 @@ BUILD := -Cbuild-dir=build/editable
 
 # What the compiled core is made from; Python files are used in place.
 CORE := CMakeLists.txt pyproject.toml $(wildcard bindings/*) $(wildcard core/src/*) \
-        $(wildcard core/include/photalign/*)
+        $(wildcard core/include/photalign/*) $(wildcard third_party/xla/ffi/api/*)
 
 .PHONY: help demo test check stub format docs bench sanitize clean
 

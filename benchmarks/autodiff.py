@@ -13,6 +13,10 @@ def rows(count: int) -> Iterator[Row]:
     """Measure in what is installed, with ``count`` repetitions of each timing."""
     yield from jets.rows(count)
     yield from residuals.rows(count)
+    if find_spec("jax"):
+        from benchmarks import jax_samplers
+
+        yield from jax_samplers.rows(count)
     if find_spec("torch"):
         from benchmarks import torch_samplers
 

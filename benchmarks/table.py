@@ -13,7 +13,7 @@ from rich.table import Table
 
 PACKAGES = (
     *("photalign", "numpy", "scipy", "opencv-python-headless", "pystackreg"),
-    *("SimpleITK", "torch"),
+    *("SimpleITK", "jax", "torch"),
 )
 COLUMNS = (
     *("task", "method", "converged", "error / bound", "error", "cost", "quartiles"),

@@ -13,6 +13,7 @@ void bind_prefilter(nb::module_& m);
 void bind_sampling(nb::module_& m);
 void bind_point_warps(nb::module_& m);
 void bind_alignment(nb::module_& m);
+void bind_xla(nb::module_& m);
 
 }  // namespace photalign
 
@@ -22,6 +23,7 @@ NB_MODULE(_core, m) {
   photalign::bind_sampling(m);
   photalign::bind_point_warps(m);
   photalign::bind_alignment(m);
+  photalign::bind_xla(m);
   m.def("variant", [] { return photalign::variant().name; }, "The instruction set in use.");
   m.def("available_variants", &photalign::available_variants,
         "The instruction sets that this build holds and this machine runs, widest last.");

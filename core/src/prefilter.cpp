@@ -4,6 +4,7 @@
 #include <atomic>
 #include <cmath>
 #include <cstdint>
+#include <functional>
 #include <limits>
 #include <memory>
 #include <vector>
@@ -75,30 +76,11 @@ void filter_image(const FloatImage& image, const SplineFilter& filter, const Exe
   }
 }
 
-// Items, each of `size` elements, that are not known become a line between the nearest that are.
-// Returns whether any is known.
+// Items, each of `size` elements, that are not known become a line between the nearest that are; or
+// what they are is handed to these, transposed. If none is known nothing is done.
 template <class T>
-bool fill_gaps(T* items, std::int64_t size, const std::uint8_t* is_known, std::int64_t count) {
-  for (std::int64_t end = 0; end < count; ++end) {
-    const std::int64_t begin = end;
-    while (end < count && !is_known[end]) ++end;
-    if (begin == 0 && end == count) return false;
-    const std::int64_t before = begin > 0 ? begin - 1 : end;
-    const std::int64_t after = end < count ? end : before;
-    const T* a = items + before * size;
-    const T* b = items + after * size;
-    for (std::int64_t k = begin; k < end; ++k) {
-      const T t = after > before ? static_cast<T>(k - before) / static_cast<T>(after - before) : 0;
-      T* item = items + k * size;
-      for (std::int64_t e = 0; e < size; ++e) item[e] = (1 - t) * a[e] + t * b[e];
-    }
-  }
-  return true;
-}
-
-// The transpose of that.
-template <class T>
-void empty_gaps(T* items, std::int64_t size, const std::uint8_t* is_known, std::int64_t count) {
+void fill_gaps(T* items, std::int64_t size, const std::uint8_t* is_known, std::int64_t count,
+               bool is_transposed) {
   for (std::int64_t end = 0; end < count; ++end) {
     const std::int64_t begin = end;
     while (end < count && !is_known[end]) ++end;
@@ -111,39 +93,50 @@ void empty_gaps(T* items, std::int64_t size, const std::uint8_t* is_known, std::
       const T t = after > before ? static_cast<T>(k - before) / static_cast<T>(after - before) : 0;
       T* item = items + k * size;
       for (std::int64_t e = 0; e < size; ++e) {
-        a[e] += (1 - t) * item[e];
-        b[e] += t * item[e];
-        item[e] = 0;
+        if (is_transposed) {
+          a[e] += (1 - t) * item[e];
+          b[e] += t * item[e];
+          item[e] = 0;
+        } else {
+          item[e] = (1 - t) * a[e] + t * b[e];
+        }
       }
     }
   }
 }
 
+// Along the last axis; what no line along it can fill is filled between such lines, then between
+// planes. The transpose goes the other way.
 template <class T>
-void fill_adjoint(const FloatImage& image, const std::uint8_t* known, const Execution& execution) {
-  // Which items of each axis are known: pixels, lines, planes.
-  std::vector<std::vector<std::uint8_t>> is_known(static_cast<std::size_t>(image.dimensions));
-  std::int64_t lines = pixel_count(image);
-  is_known.back().assign(known, known + lines);
-  for (int axis = image.dimensions - 1; axis > 0; --axis) {
-    const std::int64_t length = image.shape[axis];
-    lines /= length;
-    std::vector<std::uint8_t>& of_lines = is_known[static_cast<std::size_t>(axis) - 1];
-    const std::uint8_t* item = is_known[static_cast<std::size_t>(axis)].data();
-    for (std::int64_t line = 0; line < lines; ++line, item += length)
-      of_lines.push_back(std::any_of(item, item + length, [](std::uint8_t k) { return k != 0; }));
+void fill_image(const FloatImage& image, const std::uint8_t* is_known, bool is_transposed,
+                const Execution& execution) {
+  const int dimensions = image.dimensions;
+  // Which items are known on each level: pixels, lines, planes.
+  std::vector<std::vector<std::uint8_t>> known(static_cast<std::size_t>(dimensions));
+  std::int64_t items = pixel_count(image);
+  known[0].assign(is_known, is_known + items);
+  for (int level = 1; level < dimensions; ++level) {
+    const std::int64_t length = image.shape[dimensions - level];
+    items /= length;
+    const std::vector<std::uint8_t>& below = known[static_cast<std::size_t>(level) - 1];
+    std::vector<std::uint8_t>& here = known[static_cast<std::size_t>(level)];
+    here.resize(static_cast<std::size_t>(items));
+    for (std::int64_t i = 0; i < items; ++i) {
+      const auto line = below.begin() + i * length;
+      here[static_cast<std::size_t>(i)] = std::any_of(line, line + length, std::identity());
+    }
   }
-  std::int64_t size = pixel_count(image) * image.channels;
-  lines = 1;
-  for (int axis = 0; axis < image.dimensions; ++axis) {
-    const std::int64_t length = image.shape[axis];
-    size /= length;
-    const std::uint8_t* items_known = is_known[static_cast<std::size_t>(axis)].data();
-    parallel_for(execution, lines, [&](std::int64_t line, int) {
-      empty_gaps(static_cast<T*>(image.data) + line * length * size, size,
-                 items_known + line * length, length);
-    });
-    lines *= length;
+  for (int step = 0; step < dimensions; ++step) {
+    const int level = is_transposed ? dimensions - 1 - step : step;
+    const std::int64_t length = image.shape[dimensions - 1 - level];
+    std::int64_t size = image.channels;
+    for (int axis = dimensions - level; axis < dimensions; ++axis) size *= image.shape[axis];
+    const std::vector<std::uint8_t>& here = known[static_cast<std::size_t>(level)];
+    parallel_for(execution, static_cast<std::int64_t>(here.size()) / length,
+                 [&](std::int64_t line, int) {
+                   fill_gaps(static_cast<T*>(image.data) + line * length * size, size,
+                             here.data() + line * length, length, is_transposed);
+                 });
   }
 }
 
@@ -168,8 +161,7 @@ class Pixels {
     return all;
   }
 
-  // Fills pixels that are not finite; the result is 1 where they were and 0 elsewhere. What no line
-  // along the last axis can fill is filled between such lines, then between planes.
+  // Fills pixels that are not finite; the result is 1 where they were and 0 elsewhere.
   std::vector<T> fill() {
     std::vector<T> invalid(static_cast<std::size_t>(count_));
     std::vector<std::uint8_t> is_known(static_cast<std::size_t>(count_));
@@ -181,18 +173,7 @@ class Pixels {
         invalid[static_cast<std::size_t>(k)] = known ? 0 : 1;
       }
     });
-    std::int64_t items = count_, size = image_.channels;
-    for (int axis = image_.dimensions - 1; axis >= 0; --axis) {
-      const std::int64_t length = image_.shape[axis];
-      items /= length;
-      std::vector<std::uint8_t> line_is_known(static_cast<std::size_t>(items));
-      parallel_for(execution_, items, [&](std::int64_t line, int) {
-        line_is_known[static_cast<std::size_t>(line)] =
-            fill_gaps(data_ + line * length * size, size, is_known.data() + line * length, length);
-      });
-      is_known = std::move(line_is_known);
-      size *= length;
-    }
+    fill_image<T>(image_, is_known.data(), false, execution_);
     return invalid;
   }
 
@@ -245,16 +226,24 @@ void prefilter(const FloatImage& image, int degree, Boundary boundary, const Exe
 
 void prefilter_adjoint(const FloatImage& image, int degree, Boundary boundary,
                        const Execution& execution) {
+  filter_linearly(image, {.degree = degree, .boundary = boundary, .is_transposed = true},
+                  execution);
+}
+
+void filter_linearly(const FloatImage& image, const LinearFilter& linear,
+                     const Execution& execution) {
   if (pixel_count(image) * image.channels == 0) return;
-  SplineFilter filter = spline_filter(degree, boundary);
-  filter.is_transposed = true;
+  SplineFilter filter = spline_filter(linear.degree, linear.boundary);
+  if (linear.is_absolute) filter = absolute(filter);
+  filter.is_transposed = linear.is_transposed;
   filter_image(image, filter, execution);
 }
 
-void fill_adjoint(const FloatImage& image, const std::uint8_t* known, const Execution& execution) {
-  if (pixel_count(image) * image.channels == 0) return;
-  if (image.is_double) return fill_adjoint<double>(image, known, execution);
-  return fill_adjoint<float>(image, known, execution);
+void fill_invalid(const FloatImage& image, const std::uint8_t* is_valid, bool is_transposed,
+                  const Execution& execution) {
+  if (std::all_of(is_valid, is_valid + pixel_count(image), std::identity())) return;
+  if (image.is_double) return fill_image<double>(image, is_valid, is_transposed, execution);
+  return fill_image<float>(image, is_valid, is_transposed, execution);
 }
 
 int prefilter_padding(int degree) {

@@ -53,7 +53,7 @@ def as_image(image: ArrayLike, name: str = "image") -> NDArray[Any]:
             f"{name}: expected shape (rows, columns) or (rows, columns, channels), "
             f"got {array.shape}"
         )
-    _expect_pixels(array, name)
+    _expect_pixels(array.shape, name)
     native = _as_native(array, name)
     return native if native.ndim == 3 else native[:, :, np.newaxis]
 
@@ -84,17 +84,7 @@ def as_lattice(image: ArrayLike, ndim: int, name: str = "image") -> NDArray[Any]
         too large for float64.
     """
     array = as_array(image, name)
-    if array.ndim not in (ndim, ndim + 1):
-        axes = ("pixels",), ("rows", "columns"), ("slices", "rows", "columns")
-        expected = ", ".join(axes[ndim - 1])
-        hint = ""
-        if array.ndim in (1, 2, 3, 4):
-            hint = f"; for other dimensions pass ndim={min(array.ndim, 3)}"
-        raise ValueError(
-            f"{name}: expected shape ({expected}) or ({expected}, channels), "
-            f"got {array.shape}{hint}"
-        )
-    _expect_pixels(array, name)
+    check_lattice_shape(array.shape, ndim, name)
     if array.dtype == np.bool_:
         array = array.view(np.uint8)
     elif array.dtype.newbyteorder("=").str[1:] not in _SAMPLED:
@@ -102,10 +92,25 @@ def as_lattice(image: ArrayLike, ndim: int, name: str = "image") -> NDArray[Any]
     return array if array.ndim > ndim else array[..., np.newaxis]
 
 
-def _expect_pixels(array: NDArray[Any], name: str) -> None:
-    if array.size == 0:
+def check_lattice_shape(shape: tuple[int, ...], ndim: int, name: str) -> None:
+    """Check that an array can be a signal, an image or a volume with its channels."""
+    if len(shape) not in (ndim, ndim + 1):
+        axes = ("pixels",), ("rows", "columns"), ("slices", "rows", "columns")
+        expected = ", ".join(axes[ndim - 1])
+        hint = ""
+        if len(shape) in (1, 2, 3, 4):
+            hint = f"; for other dimensions pass ndim={min(len(shape), 3)}"
         raise ValueError(
-            f"{name}: expected at least one pixel and channel, got shape {array.shape}"
+            f"{name}: expected shape ({expected}) or ({expected}, channels), "
+            f"got {shape}{hint}"
+        )
+    _expect_pixels(shape, name)
+
+
+def _expect_pixels(shape: tuple[int, ...], name: str) -> None:
+    if 0 in shape:
+        raise ValueError(
+            f"{name}: expected at least one pixel and channel, got shape {shape}"
         )
 
 
@@ -185,6 +190,15 @@ def as_array(value: ArrayLike, name: str) -> NDArray[Any]:
         raise ValueError(
             f"{name}: expected rows of one length, got {value!r}"
         ) from None
+    except TypeError as error:
+        # Told by its name: JAX is not imported for those who do without it.
+        if type(error).__name__ != "TracerArrayConversionError":
+            raise
+        raise TypeError(
+            f"{name}: expected an array, got {type(value).__name__}, which stands for "
+            f"one inside jax.jit, jax.grad and their like; use a sampler of "
+            f"photalign.autodiff.jax there"
+        ) from None
     if array.dtype.kind not in "biuf":
         raise TypeError(
             f"{name}: expected an array of real numbers, got dtype {array.dtype}"
@@ -230,17 +244,23 @@ def as_points(
     array = as_array(points, name)
     if array.dtype != np.float64 and not (keep_single and array.dtype == np.float32):
         array = array.astype(np.float64)
-    if array.ndim == 0 or array.shape[-1] != ndim:
-        advice = hint
-        if array.ndim == 2 and len(array) == ndim:
-            advice = f"pass {name}.T"
-        elif ndim == 1:
-            advice = f"pass {name}[..., np.newaxis]"
-        advice = f"; {advice}" if advice else ""
-        raise ValueError(
-            f"{name}: expected shape (..., {ndim}), got {array.shape}{advice}"
-        )
+    check_points_shape(array.shape, name, ndim=ndim, hint=hint)
     return array
+
+
+def check_points_shape(
+    shape: tuple[int, ...], name: str = "points", *, ndim: int = 2, hint: str = ""
+) -> None:
+    """Check that an array holds points on its last axis."""
+    if shape and shape[-1] == ndim:
+        return
+    advice = hint
+    if len(shape) == 2 and shape[0] == ndim:
+        advice = f"pass {name}.T"
+    elif ndim == 1:
+        advice = f"pass {name}[..., np.newaxis]"
+    advice = f"; {advice}" if advice else ""
+    raise ValueError(f"{name}: expected shape (..., {ndim}), got {shape}{advice}")
 
 
 def check_outputs(

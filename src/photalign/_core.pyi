@@ -90,6 +90,9 @@ def loss(kind: int, threshold: float, squares: Annotated[NDArray[numpy.float64],
     Loss, weight and slope of the influence at squared residuals, shape (n, 3).
     """
 
+def xla_handlers() -> dict:
+    """Functions for XLA on the CPU, by the names of their targets."""
+
 def variant() -> str:
     """The instruction set in use."""
 

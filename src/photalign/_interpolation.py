@@ -36,6 +36,16 @@ def dtype_code(dtype: np.dtype[Any]) -> int:
     return DTYPES.index(dtype.newbyteorder("=").str[1:])
 
 
+def expect_derivatives(kernel: Kernel, what: str) -> None:
+    """Raise a ValueError if a kernel has no derivatives."""
+    if not kernel.derivatives:
+        smooth = ", ".join(k.name for k in KERNELS.values() if k.derivatives)
+        raise ValueError(
+            f"kernel: expected one with derivatives for {what} ({smooth}), "
+            f"got {kernel.name!r}"
+        )
+
+
 @dataclass(frozen=True, kw_only=True)
 class Interpolation:
     """All that makes a function of pixels, checked.

@@ -19,7 +19,7 @@ from photalign._checks import (
     rows_and_columns,
     thread_count,
 )
-from photalign._interpolation import Interpolation, real_dtype
+from photalign._interpolation import Interpolation, expect_derivatives, real_dtype
 from photalign._types import Array, ArrayLike, BoolArray
 from photalign.autodiff._duals import is_dual
 from photalign.autodiff._motions import Motion, motion_of
@@ -618,13 +618,7 @@ class Sampler:
             )
 
     def _expect_derivatives(self, what: str) -> None:
-        kernel = self._interpolation.kernel
-        if not kernel.derivatives:
-            smooth = ", ".join(k.name for k in KERNELS.values() if k.derivatives)
-            raise ValueError(
-                f"kernel: expected one with derivatives for {what} ({smooth}), "
-                f"got {kernel.name!r}"
-            )
+        expect_derivatives(self._interpolation.kernel, what)
 
     def _read_points(self, points: ArrayLike) -> Array:
         # What most calls hand in needs no more than a look.

@@ -43,9 +43,21 @@ void prefilter(const FloatImage& image, int degree, Boundary boundary, const Exe
 void prefilter_adjoint(const FloatImage& image, int degree, Boundary boundary,
                        const Execution& execution);
 
-// Applies the transpose of filling, after that of the filter: what came back to a pixel that is not
-// `known`, one byte each, goes to those that it was filled from.
-void fill_adjoint(const FloatImage& image, const std::uint8_t* known, const Execution& execution);
+// That filter alone, or its transpose, of numbers that are all finite; what is not spreads. With
+// `is_absolute` its response to a pixel is the absolute value of what it would be.
+struct LinearFilter {
+  int degree = 3;
+  Boundary boundary = Boundary::mirror;
+  bool is_transposed = false;
+  bool is_absolute = false;
+};
+void filter_linearly(const FloatImage& image, const LinearFilter& filter,
+                     const Execution& execution);
+
+// Fills pixels that are not valid from their neighbors, as `prefilter` does; or the transpose of
+// that, which hands what these are to the neighbors. `is_valid` is one byte a pixel.
+void fill_invalid(const FloatImage& image, const std::uint8_t* is_valid, bool is_transposed,
+                  const Execution& execution);
 
 // The distance at which a pixel's weight in a coefficient has fallen below 1e-17.
 int prefilter_padding(int degree);
