@@ -130,6 +130,33 @@ def test_a_given_jacobian_does_what_jets_do(rng):
     assert_same(found, pa.align(*images, own("homography"), solver=EXACT))
 
 
+def test_a_function_in_jax_does_what_jets_do(rng):
+    jnp = pytest.importorskip("jax.numpy")
+
+    def homography_in_jax(p, xy):
+        x, y = xy[:, 0], xy[:, 1]
+        w = p[6] * x + p[7] * y + 1
+        rows = p[0] * x + p[1] * y + p[2], p[3] * x + p[4] * y + p[5]
+        return jnp.stack(rows, axis=-1) / w[:, None]
+
+    images = pair(rng)
+    warp = pa.warp(homography_in_jax, own("homography").params, backend="jax")
+    found = pa.align(*images, warp, solver=EXACT)
+    assert_same(found, pa.align(*images, own("homography"), solver=EXACT))
+
+
+def test_a_function_in_torch_does_what_jets_do(rng):
+    torch = pytest.importorskip("torch")
+
+    def affine_in_torch(p, xy):
+        return xy @ p.reshape(2, 3)[:, :2].T + torch.stack([p[2], p[5]])
+
+    images = pair(rng, "affine")
+    warp = pa.warp(affine_in_torch, own("affine").params, backend="torch")
+    found = pa.align(*images, warp, solver=EXACT)
+    assert_same(found, pa.align(*images, own("affine"), solver=EXACT))
+
+
 @needs_compiler
 def test_a_compiled_function_does_what_jets_do(rng, tmp_path):
     images = pair(rng)

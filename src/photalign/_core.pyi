@@ -61,7 +61,7 @@ class Sampler:
     def add_equations(self, points: Annotated[NDArray, dict(shape=(None, None), device='cpu', writable=False)], jacobian: Annotated[NDArray, dict(device='cpu', writable=False)], reference: Annotated[NDArray, dict(order='C', device='cpu', writable=False)], weights: Annotated[NDArray, dict(order='C', device='cpu', writable=False)] | None, gain: Annotated[NDArray[numpy.float64], dict(order='C', device='cpu', writable=False)], bias: Annotated[NDArray[numpy.float64], dict(order='C', device='cpu', writable=False)], loss: int, threshold: float, solves_brightness: bool, hessian: Annotated[NDArray[numpy.float64], dict(order='C', device='cpu')], gradient: Annotated[NDArray[numpy.float64], dict(order='C', device='cpu')], totals: Annotated[NDArray[numpy.float64], dict(order='C', device='cpu')], threads: int) -> None:
         """Add the normal equations of residuals."""
 
-    def scatter(self, points: Annotated[NDArray, dict(shape=(None, None), device='cpu', writable=False)], cotangents: Annotated[NDArray[numpy.float64], dict(order='C', device='cpu', writable=False)], image: Annotated[NDArray[numpy.float64], dict(order='C', device='cpu')]) -> None:
+    def scatter(self, points: Annotated[NDArray, dict(shape=(None, None), device='cpu', writable=False)], cotangents: Annotated[NDArray[numpy.float64], dict(order='C', device='cpu', writable=False)], image: Annotated[NDArray[numpy.float64], dict(order='C', device='cpu')], valid: Annotated[NDArray[numpy.uint8], dict(order='C', device='cpu', writable=False)] | None = None) -> None:
         """
         Add the cotangents of values to the pixels that the values were made of.
         """

@@ -24,7 +24,6 @@ from photalign._types import Array, ArrayLike, BoolArray
 from photalign.autodiff._duals import is_dual
 from photalign.autodiff._motions import Motion, motion_of
 from photalign.autodiff.jet import Jet
-from photalign.kernels import KERNELS
 from photalign.resampling import resample as resample
 from photalign.warps import MatrixWarp, Warp
 from photalign.warps._pixels import mapped_pixels

@@ -69,11 +69,11 @@ def evaluator(
     if jacobian is not None:
         evaluate = _WithJacobian(function, jacobian)
     elif backend == "jax":
-        from photalign.autodiff.jax import DifferentiatedFunction
+        from photalign.autodiff.jax._function import DifferentiatedFunction
 
         evaluate = _Differentiated(DifferentiatedFunction(function))
     elif backend == "torch":
-        from photalign.autodiff.torch import DifferentiatedFunction
+        from photalign.autodiff.torch._function import DifferentiatedFunction
 
         evaluate = _Differentiated(DifferentiatedFunction(function))
     else:
