@@ -107,8 +107,8 @@ struct Box {
         for (; i < r.width; ++i) include(axis, row[i]);
       }
       for (int i = 0; i < lanes / 2; ++i) {
-        include(axis, least[i]);
-        include(axis, greatest[i]);
+        low[axis] = std::min(low[axis], least[i]);
+        high[axis] = std::max(high[axis], greatest[i]);
       }
     }
   }
