@@ -55,9 +55,9 @@ START = pa.warp(camera_rotation, np.zeros(3), param_names=["wx", "wy", "wz"])
 TRUTH = START.with_params([0.02, -0.03, 0.05])
 
 
-def views(seed=0):
+def views(**options):
     """Photograph an astronaut, turn the camera, and photograph it again."""
-    return two_views(data.astronaut(), TRUTH, SHAPE, seed=seed)
+    return two_views(data.astronaut(), TRUTH, SHAPE, **options)
 
 
 def main():

@@ -58,10 +58,10 @@ START = pa.warp(
 TRUTH = START.with_params([290.0, 0.03, -0.02, 0.025])
 
 
-def views(seed=0):
+def views(**options):
     """Photograph a motorcycle with a panoramic camera and a flat one."""
     left, _, _ = data.stereo_motorcycle()
-    return two_views(left, TRUTH, SHAPE, seed=seed)
+    return two_views(left, TRUTH, SHAPE, **options)
 
 
 def main():

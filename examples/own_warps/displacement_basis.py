@@ -54,15 +54,15 @@ class DisplacementBasis:
     """The function of a mean field and components, a sampler of all of them in it."""
 
     def __init__(self, mean, components):
-        stacked = np.concatenate([[mean], components])  # (1 + P, H, W, 2)
-        channels = np.moveaxis(stacked, 0, -1).reshape(*mean.shape[:2], -1)
+        channels = np.concatenate([mean, *components], axis=-1)
         # Centers of coarse pixels may lie half a pixel outside.
         self.sampler = pa.Sampler(channels, boundary="nearest", domain="unbounded")
 
     def __call__(self, p, xy):
         """Map points; p holds a weight for each component, px root mean square."""
-        fields = self.sampler(xy).reshape(len(xy), 2, -1)
-        return xy + fields[..., 0] + fields[..., 1:] @ p
+        fields = self.sampler(xy).reshape(len(xy), -1, 2)
+        moved = (weight * fields[:, k + 1] for k, weight in enumerate(p))
+        return sum(moved, start=xy + fields[:, 0])
 
 
 START = pa.warp(
@@ -73,9 +73,9 @@ START = pa.warp(
 TRUTH = START.with_params([1.2, -0.8, 0.5, 0.3])
 
 
-def views(seed=0):
+def views(**options):
     """Photograph gravel that is pressed, and gravel at rest."""
-    return two_views(data.gravel(), TRUTH, SHAPE, seed=seed)
+    return two_views(data.gravel(), TRUTH, SHAPE, **options)
 
 
 def main():

@@ -46,13 +46,13 @@ IDENTITY = HALF_WIDTH * np.array([0, 1, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0])
 START = pa.warp(
     quadratic, IDENTITY, param_names=[f"{axis}_{m}" for axis in "xy" for m in MONOMIALS]
 )
-CURVED = np.array([2.0, 1.5, -1.0, 1.2, -0.8, 0.5, -1.5, 0.8, -2.0, -0.6, 1.0, 1.4])
+CURVED = np.array([2.0, 1.5, -1.0, 5.0, -3.0, 2.0, -1.5, 0.8, -2.0, -2.5, 4.0, 5.5])
 TRUTH = START.with_params(IDENTITY + CURVED)
 
 
-def views(seed=0):
+def views(**options):
     """Photograph a retina from two sides."""
-    return two_views(data.retina(), TRUTH, SHAPE, scale=3.0, seed=seed)
+    return two_views(data.retina(), TRUTH, SHAPE, scale=3.0, **options)
 
 
 def main():

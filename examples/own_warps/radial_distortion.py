@@ -47,9 +47,9 @@ START = pa.warp(
 TRUTH = START.with_params([-0.08, 0.02, 1.5, -0.8])
 
 
-def views(seed=0):
+def views(**options):
     """Photograph a brick wall without and with distortion."""
-    return two_views(data.brick(), TRUTH, SHAPE, seed=seed)
+    return two_views(data.brick(), TRUTH, SHAPE, **options)
 
 
 def main():

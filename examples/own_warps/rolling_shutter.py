@@ -55,9 +55,9 @@ START = pa.warp(
 TRUTH = START.with_params([1.0, -0.5, 0.01, 9.0, -4.0, 0.03])
 
 
-def views(seed=0):
+def views(**options):
     """Photograph a cup of coffee while moving, and once more at rest."""
-    return two_views(data.coffee(), TRUTH, SHAPE, seed=seed)
+    return two_views(data.coffee(), TRUTH, SHAPE, **options)
 
 
 def main():
