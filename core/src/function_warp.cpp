@@ -9,8 +9,9 @@
 namespace photalign {
 namespace {
 
-// Points per side that tell how parameters move the image. The corners are among them.
-constexpr int probes = 9;
+// Points that tell how parameters move the image, spread so that no two share a column or a row:
+// parameters that move pixels by functions of x alone, or of y, need as many of these as there are.
+constexpr int probes = 512;
 
 // Unknowns in which a warp's parameters are independent and of one size: a unit of any moves the
 // pixels by one, root mean square, and no two move them alike. Damping, and the test for texture,
@@ -148,14 +149,14 @@ class FunctionWarp final : public LevelWarp {
   }
 
  private:
-  // Points from corner to corner, at full resolution.
-  std::vector<double> grid_of_points(int per_side) const {
+  // Corners, middles of sides and the center, at full resolution.
+  std::vector<double> outline_points() const {
     std::vector<double> points;
-    const auto place = [per_side](std::int64_t size, int i) {
-      return (static_cast<double>(size) - 1) * i / (per_side - 1);
+    const auto place = [](std::int64_t size, int i) {
+      return (static_cast<double>(size) - 1) * i / 2;
     };
-    for (int j = 0; j < per_side; ++j)
-      for (int i = 0; i < per_side; ++i) {
+    for (int j = 0; j < 3; ++j)
+      for (int i = 0; i < 3; ++i) {
         const Point point = grid_.full({place(grid_.width, i), place(grid_.height, j)});
         points.insert(points.end(), {point.x, point.y});
       }
@@ -170,7 +171,7 @@ class FunctionWarp final : public LevelWarp {
     std::swap(outlines_[0], outlines_[1]);
     Outline& fresh = outlines_[0];
     fresh.params = state.params;
-    const std::vector<double> points = grid_of_points(3);
+    const std::vector<double> points = outline_points();
     fresh.points.resize(points.size());
     warp_.map(state.params.data(), static_cast<std::int64_t>(points.size() / 2), points.data(),
               fresh.points.data(), nullptr, 0);
@@ -187,8 +188,24 @@ class FunctionWarp final : public LevelWarp {
     return jacobian;
   }
 
+  // The additive recurrence of M. Roberts, "The unreasonable effectiveness of quasirandom
+  // sequences", 2018, at full resolution.
+  std::vector<double> spread_points(int count) const {
+    constexpr double plastic = 1.32471795724474602596;
+    const auto place = [](std::int64_t size, double at) {
+      return (static_cast<double>(size) - 1) * (at - std::floor(at));
+    };
+    std::vector<double> points;
+    for (int i = 1; i <= count; ++i) {
+      const Point point = grid_.full({place(grid_.width, 0.5 + i / plastic),
+                                      place(grid_.height, 0.5 + i / (plastic * plastic))});
+      points.insert(points.end(), {point.x, point.y});
+    }
+    return points;
+  }
+
   Units units_at(const State& start) const {
-    return Units(motions(start, grid_of_points(probes)), parameters(), probes * probes);
+    return Units(motions(start, spread_points(probes)), parameters(), probes);
   }
 
   struct Outline {

@@ -219,13 +219,18 @@ def _as_start(
     """Return the start, whose class is the model."""
     is_class = isinstance(warp, type) and issubclass(warp, Warp)
     if not (is_class or isinstance(warp, str | Warp)):
-        raise TypeError(f"warp: expected a name, a class or a warp, got {warp!r:.60}")
+        hint = "; photalign.warp(function, p0) makes one" if callable(warp) else ""
+        raise TypeError(
+            f"warp: expected a name, a class or a warp, got {warp!r:.60}{hint}"
+        )
     model = as_warp(warp)
     if isinstance(model, FunctionWarp):
         return _as_function_start(model, init)
     assert isinstance(model, MatrixWarp)
     if init is None:
         return model
+    if isinstance(init, FunctionWarp):
+        raise TypeError(f"init: expected a matrix or a warp with one, got {init!r}")
     try:
         return type(model)(as_warp(init, type(model)).matrix)
     except (TypeError, ValueError) as error:

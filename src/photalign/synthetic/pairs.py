@@ -151,6 +151,8 @@ def pair(
 
     Raises
     ------
+    TypeError
+        If the truth is a function.
     ValueError
         If a view reaches outside the photograph, the occluder does not fit into the
         moving view, or noise, gain or scale make no sense.
@@ -173,6 +175,10 @@ def pair(
     ]:
         if not (sensible and np.isfinite(value)):
             raise ValueError(f"{name}: expected a positive number, got {value}")
+    if not isinstance(truth, MatrixWarp):
+        raise TypeError(
+            f"truth: expected a warp with a matrix, got {truth!r}; `view` takes any"
+        )
     rng = np.random.default_rng(seed)
     reference, scene_in_moving = _render(photograph, truth, shape, center, scale)
     moving = (scene_in_moving - bias) / gain

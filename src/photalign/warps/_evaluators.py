@@ -184,9 +184,12 @@ def _write_points(result: Any, mapped: _Doubles) -> None:
 
 def _expect_shape(shape: tuple[int, ...], mapped: _Doubles) -> None:
     if shape != mapped.shape:
+        hint = (
+            "; np.stack([x, y], axis=-1) has it" if shape == mapped.shape[::-1] else ""
+        )
         raise ValueError(
             f"function: expected points of shape {mapped.shape} from function(p, xy), "
-            f"got shape {shape}"
+            f"got shape {shape}{hint}"
         )
 
 

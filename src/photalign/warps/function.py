@@ -8,8 +8,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from photalign import _core
 from photalign._checks import as_points, choice
-from photalign.warps._derivatives import check_derivatives
+from photalign.warps._derivatives import (
+    check_derivatives,
+    check_points,
+    image_points,
+)
 from photalign.warps._evaluators import BACKENDS, evaluator
 from photalign.warps._reading import read_numbers
 from photalign.warps.base import Warp
@@ -51,6 +56,10 @@ class FunctionWarp(Warp):
     )
 
     function: Any
+    compiled: _core.PointWarp
+    _given: dict[str, Any]
+    _checked: list[bool]
+    _params: NDArray[np.float64]
 
     def __init__(
         self,
@@ -68,21 +77,32 @@ class FunctionWarp(Warp):
                 "p0: expected shape (P,), one number for each parameter, got shape "
                 f"{p0.shape}"
             )
-        self._given: dict[str, Any] = {
+        p0.setflags(write=False)
+        given = {
             "jacobian": jacobian,
             "backend": choice(backend, BACKENDS, "backend"),
             "param_names": _names(param_names, p0.size),
-            "name": name or getattr(function, "__name__", None) or "function",
+            "name": _name(name, function),
         }
-        self.function = function
-        self.n_params = p0.size
-        self.param_names = self._given["param_names"]
-        self.name = self._given["name"]
-        self.compiled = evaluator(function, p0.size, jacobian, backend)
-        self._checked: list[bool] = []  # shared by the same warp with other parameters
-        self._params = p0
-        self._params.setflags(write=False)
+        attributes = {
+            "function": function,
+            "n_params": p0.size,
+            "param_names": given["param_names"],
+            "name": given["name"],
+            "compiled": evaluator(function, p0.size, jacobian, backend),
+            "_given": given,
+            "_checked": [],  # shared by the same warp with other parameters
+            "_params": p0,
+        }
+        for attribute, value in attributes.items():
+            object.__setattr__(self, attribute, value)
         self(_FIRST)  # a function that returns anything but points says so now
+
+    def __setattr__(self, name: str, value: object) -> None:
+        """Refuse: warps are values."""
+        raise AttributeError(
+            f"{name}: a warp cannot be changed; warp.with_params(...) makes another"
+        )
 
     def with_params(self, params: ArrayLike) -> FunctionWarp:
         """Return the same warp with other parameters.
@@ -101,11 +121,12 @@ class FunctionWarp(Warp):
                 f"params: expected shape ({self.n_params},), that is "
                 f"({', '.join(self.param_names)}), got shape {numbers.shape}"
             )
+        own = numbers.astype(np.float64)
+        own.setflags(write=False)
         other = object.__new__(FunctionWarp)
         for attribute in FunctionWarp.__slots__:
-            object.__setattr__(other, attribute, getattr(self, attribute))
-        other._params = numbers.astype(np.float64)
-        other._params.setflags(write=False)
+            value = own if attribute == "_params" else getattr(self, attribute)
+            object.__setattr__(other, attribute, value)
         return other
 
     @property
@@ -142,6 +163,8 @@ class FunctionWarp(Warp):
     def check(self, shape: Sequence[int]) -> None:
         """Compare the derivatives with differences, at points all over an image.
 
+        It also maps the points by themselves, which must not matter.
+
         `photalign.align` does so when it is first given the warp.
 
         Parameters
@@ -154,7 +177,9 @@ class FunctionWarp(Warp):
         ValueError
             If they do not agree.
         """
-        check_derivatives(self, shape)
+        points = image_points(shape)
+        check_points(self, points)
+        check_derivatives(self, points)
         self._checked.append(True)
 
     @property
@@ -271,6 +296,12 @@ def _rebuilt(function: Any, params: Any, given: dict[str, Any]) -> FunctionWarp:
     return FunctionWarp(function, params, **given)
 
 
+def _name(name: str | None, function: Any) -> str:
+    if name is not None and not isinstance(name, str):
+        raise TypeError(f"name: expected a string, got {name!r}")
+    return name or getattr(function, "__name__", None) or "function"
+
+
 def _names(names: Sequence[str] | None, count: int) -> tuple[str, ...]:
     if names is None:
         return tuple(f"p{i}" for i in range(count))
@@ -279,4 +310,6 @@ def _names(names: Sequence[str] | None, count: int) -> tuple[str, ...]:
         raise ValueError(
             f"param_names: expected {count} different names, got {names!r}"
         )
+    if not all(isinstance(name, str) for name in given):
+        raise TypeError(f"param_names: expected strings, got {names!r}")
     return given
