@@ -33,7 +33,8 @@ class Status(enum.Enum):
     )
     TOO_LITTLE_TEXTURE = (
         "The images do not determine the warp: they are flat or vary in one direction "
-        "only; use a warp with fewer parameters or a larger area."
+        "only, or parameters of the warp do the same or nothing; use a warp with fewer "
+        "parameters or a larger area."
     )
     TOO_LITTLE_OVERLAP = (
         "Too few pixels of the reference are valid in the moving image; start closer, "

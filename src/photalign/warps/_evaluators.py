@@ -69,13 +69,13 @@ def evaluator(
     if jacobian is not None:
         evaluate = _WithJacobian(function, jacobian)
     elif backend == "jax":
-        from photalign.autodiff.jax._function import DifferentiatedFunction
+        from photalign.autodiff.jax import _function as in_jax
 
-        evaluate = _Differentiated(DifferentiatedFunction(function))
+        evaluate = _Differentiated(in_jax.DifferentiatedFunction(function))
     elif backend == "torch":
-        from photalign.autodiff.torch._function import DifferentiatedFunction
+        from photalign.autodiff.torch import _function as in_torch
 
-        evaluate = _Differentiated(DifferentiatedFunction(function))
+        evaluate = _Differentiated(in_torch.DifferentiatedFunction(function))
     else:
         evaluate = _ByJet(function)
     return _core.PythonWarp(evaluate, n_params)
