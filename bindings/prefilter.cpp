@@ -39,7 +39,8 @@ void fill(const FloatArray& array, const Flags& known, int dimensions, int threa
   const FloatImage image = float_image(array, dimensions);
   if (known.size() * static_cast<std::size_t>(image.channels) != array.size())
     throw std::invalid_argument("expected a flag for each pixel");
-  run_interruptibly(threads, [&](const Execution& e) { fill_invalid(image, known.data(), true, e); });
+  run_interruptibly(threads,
+                    [&](const Execution& e) { fill_invalid(image, known.data(), true, e); });
 }
 
 int padding(int degree) {

@@ -81,8 +81,8 @@ void contract(const Contraction& task);
 
 // The adjoint of sampling in the image: adds to a C-contiguous array of all that is stored, padding
 // included, [z][y][x][channel]. On one thread, so that the order of the additions is fixed. Which
-// points are valid is found by sampling, unless it is known and `valid` not null: then the pixels are
-// not looked at, and there need not be any.
+// points are valid is found by sampling, unless it is known and `valid` not null: then the pixels
+// are not looked at, and there need not be any.
 void scatter(const SamplerView& sampler, const PointsView& points, const std::uint8_t* valid,
              const double* cotangents, double* image, const Execution& execution);
 
