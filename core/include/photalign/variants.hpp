@@ -12,6 +12,7 @@ struct GridFunctions;
 struct LinearizeFunctions;
 struct PyramidFunctions;
 struct SamplingFunctions;
+struct TapeFunctions;
 
 struct Variant {
   const char* name;
@@ -21,6 +22,7 @@ struct Variant {
   const SamplingFunctions* sampling;
   const FilteringFunctions* filtering;
   const GridFunctions* grid;
+  const TapeFunctions* tape;
 };
 
 // The variant in use: the widest that the machine supports, unless `use_variant` chose another.

@@ -77,7 +77,7 @@ def evaluator(
 
         evaluate = _Differentiated(DifferentiatedFunction(function))
     else:
-        evaluate = _ByJet(function)
+        evaluate = ByJet(function)
     return _core.PythonWarp(evaluate, n_params)
 
 
@@ -140,7 +140,7 @@ class _Differentiated:
         _write_jacobian(derivatives, jacobian)
 
 
-class _ByJet:
+class ByJet:
     """A function in NumPy, differentiated by dual numbers."""
 
     def __init__(self, function: Callable[..., Any]) -> None:
