@@ -142,9 +142,9 @@ using Doubles = nb::ndarray<const double, nb::c_contig, nb::device::cpu>;
 using Mapped = nb::ndarray<nb::numpy, double, nb::c_contig>;
 using Planes = nb::ndarray<nb::numpy, float, nb::ndim<3>, nb::c_contig>;
 
-// Rows of operation, register that it writes, and three that it reads.
+// Rows of operation, register that it writes, and those that it reads.
 using Instructions =
-    nb::ndarray<const std::int32_t, nb::shape<-1, 5>, nb::c_contig, nb::device::cpu>;
+    nb::ndarray<const std::int32_t, nb::shape<-1, 2 + max_operands>, nb::c_contig, nb::device::cpu>;
 
 std::vector<Instruction> as_instructions(const Instructions& rows) {
   std::vector<Instruction> instructions(rows.shape(0));
@@ -152,8 +152,8 @@ std::vector<Instruction> as_instructions(const Instructions& rows) {
   for (Instruction& instruction : instructions) {
     instruction.operation = static_cast<Operation>(from[0]);
     instruction.to = from[1];
-    std::copy_n(from + 2, 3, instruction.from);
-    from += 5;
+    std::copy_n(from + 2, max_operands, instruction.from);
+    from += 2 + max_operands;
   }
   return instructions;
 }

@@ -19,8 +19,8 @@ constexpr int width = lanes_of<double>;
 // What an instruction reads and writes. A uniform is read over and over: its step is 0.
 struct Operands {
   double* to;
-  const double* from[3];
-  bool is_row[3];
+  const double* from[max_operands];
+  bool is_row[max_operands];
   std::int64_t size;
   bool is_shared;
 
@@ -32,10 +32,36 @@ template <class F>
 void by_vectors(const Operands& o, F&& f) {
   const double *a = o.from[0], *b = o.from[1], *c = o.from[2];
   const std::int64_t step_a = o.step(0), step_b = o.step(1), step_c = o.step(2);
+#pragma GCC unroll 4
   for (std::int64_t i = 0; i < o.size; i += width) {
     store(o.to + i, f(load(a), load(b), load(c)));
     a += step_a, b += step_b, c += step_c;
   }
+}
+
+// f takes five vectors, of which the first, the third and the last are rows or uniforms.
+template <bool first, bool third, bool last, class F>
+void by_products(const Operands& o, F&& f) {
+  const auto at = [&o](int k, std::int64_t i) { return load(o.from[k] + i); };
+  const Double a = at(0, 0), c = at(2, 0), e = at(4, 0);
+#pragma GCC unroll 2
+  for (std::int64_t i = 0; i < o.size; i += width)
+    store(o.to + i,
+          f(first ? at(0, i) : a, at(1, i), third ? at(2, i) : c, at(3, i), last ? at(4, i) : e));
+}
+
+// Sums of products are most of what warps do: first factors that are uniform are loaded once.
+template <class F>
+void by_products(const Operands& o, F&& f) {
+  const bool* is_row = o.is_row;
+  if (!is_row[0] && !is_row[2])
+    return is_row[4] ? by_products<false, false, true>(o, f)
+                     : by_products<false, false, false>(o, f);
+  if (!is_row[0])
+    return is_row[4] ? by_products<false, true, true>(o, f) : by_products<false, true, false>(o, f);
+  if (!is_row[2])
+    return is_row[4] ? by_products<true, false, true>(o, f) : by_products<true, false, false>(o, f);
+  return is_row[4] ? by_products<true, true, true>(o, f) : by_products<true, true, false>(o, f);
 }
 
 // f takes two numbers.
@@ -97,6 +123,10 @@ void execute(Operation operation, const Operands& o) {
   case Operation::name:                                                                   \
     return by_vectors(o, []([[maybe_unused]] Double a, [[maybe_unused]] Double b,         \
                             [[maybe_unused]] Double c) -> Double { return __VA_ARGS__; });
+#define PRODUCTS(name, ...)                                                                \
+  case Operation::name:                                                                   \
+    return by_products(o, [](Double a, Double b, Double c, [[maybe_unused]] Double d,      \
+                             [[maybe_unused]] Double e) -> Double { return __VA_ARGS__; });
 #define MASKS(name, ...) VECTORS(name, as_numbers(__VA_ARGS__))
 #define NUMBERS(name, ...)                                                                \
   case Operation::name:                                                                   \
@@ -157,8 +187,12 @@ void execute(Operation operation, const Operands& o) {
     NUMBERS(arcsinh, __builtin_asinh(a))
     NUMBERS(arccosh, __builtin_acosh(a))
     NUMBERS(arctanh, __builtin_atanh(a))
+    PRODUCTS(multiply_add, a * b + c)
+    PRODUCTS(two_products, a * b + c * d)
+    PRODUCTS(two_products_add, (a * b + c * d) + e)
   }
 #undef VECTORS
+#undef PRODUCTS
 #undef MASKS
 #undef NUMBERS
 }
@@ -181,7 +215,7 @@ void execute(const Instruction* instructions, std::int32_t count, const Register
   for (std::int32_t k = 0; k < count; ++k) {
     const Instruction& instruction = instructions[k];
     Operands o{.to = registers.at(instruction.to), .size = size, .is_shared = is_shared};
-    for (int i = 0; i < 3; ++i) {
+    for (int i = 0; i < max_operands; ++i) {
       o.from[i] = registers.at(instruction.from[i]);
       o.is_row[i] = registers.is_row(instruction.from[i]);
     }

@@ -46,7 +46,15 @@ void Tape::expect_registers() const {
     for (const std::int32_t place : i.from) within(place, 0, end);
   };
   for (const Instruction& i : shared_) expect(i, 0, n_uniforms_);
-  for (const Instruction& i : each_) expect(i, n_uniforms_, n_uniforms_ + n_rows_);
+  for (const Instruction& i : each_) {
+    expect(i, n_uniforms_, n_uniforms_ + n_rows_);
+    // Second factors of products are read as rows.
+    const bool is_one = i.operation == Operation::multiply_add;
+    const bool are_two =
+        i.operation == Operation::two_products || i.operation == Operation::two_products_add;
+    if (is_one || are_two) within(i.from[1], n_uniforms_, n_uniforms_ + n_rows_);
+    if (are_two) within(i.from[3], n_uniforms_, n_uniforms_ + n_rows_);
+  }
   const std::size_t derivatives = 2 + 2 * static_cast<std::size_t>(parameters_);
   if (parameters_ < 1 || (outputs_.size() != 2 && outputs_.size() != derivatives))
     throw std::invalid_argument("tape: expected an output for each axis, or for all derivatives");

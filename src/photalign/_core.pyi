@@ -72,7 +72,7 @@ class CompiledWarp(PointWarp):
 class Tape:
     """A function as the list of its operations."""
 
-    def __init__(self, parameters: int, constants: Sequence[float], shared: Annotated[NDArray[numpy.int32], dict(shape=(None, 5), order='C', device='cpu', writable=False)], each: Annotated[NDArray[numpy.int32], dict(shape=(None, 5), order='C', device='cpu', writable=False)], outputs: Sequence[int]) -> None: ...
+    def __init__(self, parameters: int, constants: Sequence[float], shared: Annotated[NDArray[numpy.int32], dict(shape=(None, 7), order='C', device='cpu', writable=False)], each: Annotated[NDArray[numpy.int32], dict(shape=(None, 7), order='C', device='cpu', writable=False)], outputs: Sequence[int]) -> None: ...
 
 class TapedWarp(PointWarp):
     """One recorded as tapes."""

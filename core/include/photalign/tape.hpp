@@ -12,7 +12,8 @@
 namespace photalign {
 
 // Named like the functions of NumPy whose values they have. Masks are 1 and 0. `chained` is the
-// product of a derivative with a factor that may be infinite: 0 remains 0.
+// product of a derivative with a factor that may be infinite: 0 remains 0. The last three are
+// a * b + c, a * b + c * d and (a * b + c * d) + e, rounded one by one.
 #define PHOTALIGN_TAPE_OPERATIONS(X) \
   X(add)                             \
   X(subtract)                        \
@@ -68,7 +69,10 @@ namespace photalign {
   X(tanh)                            \
   X(arcsinh)                         \
   X(arccosh)                         \
-  X(arctanh)
+  X(arctanh)                         \
+  X(multiply_add)                    \
+  X(two_products)                    \
+  X(two_products_add)
 
 enum class Operation : std::int32_t {
 #define PHOTALIGN_OPERATION(name) name,
@@ -76,11 +80,13 @@ enum class Operation : std::int32_t {
 #undef PHOTALIGN_OPERATION
 };
 
+inline constexpr int max_operands = 5;
+
 // Writes a register; operands that an operation does not have are 0.
 struct Instruction {
   Operation operation = Operation::add;
   std::int32_t to = 0;
-  std::int32_t from[3] = {};
+  std::int32_t from[max_operands] = {};
 };
 
 // A uniform takes as much room as the widest vector, all of it the same number.

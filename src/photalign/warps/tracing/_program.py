@@ -8,9 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from photalign import _core
+from photalign.warps.tracing._fusion import fused
 from photalign.warps.tracing._graph import Graph
 from photalign.warps.tracing._registers import Rows
 
+_MAX_OPERANDS = 5
 _CODES = {name: code for code, name in enumerate(_core.operation_names())}
 
 
@@ -25,6 +27,7 @@ def make_tape(graph: Graph, outputs: Sequence[int | None], n_params: int) -> _co
         Nodes of the mapped point, then of derivatives, None for 0.
     n_params : int
     """
+    graph, outputs = fused(graph, outputs)
     wanted = [node for node in outputs if node is not None]
     nodes = graph.ancestors(wanted)
     constants = [node for node in nodes if node in graph.constants]
@@ -54,7 +57,7 @@ def make_tape(graph: Graph, outputs: Sequence[int | None], n_params: int) -> _co
 def _instructions(
     graph: Graph, nodes: list[int], places: dict[int, int]
 ) -> NDArray[np.int32]:
-    rows = np.zeros((len(nodes), 5), np.int32)
+    rows = np.zeros((len(nodes), 2 + _MAX_OPERANDS), np.int32)
     for row, node in zip(rows, nodes, strict=True):
         operation = graph.operations[node]
         assert operation is not None
