@@ -1,5 +1,7 @@
 // Warps that are functions of the user's.
+#include "photalign/linearize_functions.hpp"
 #include "photalign/taped_warp.hpp"
+#include "photalign/variants.hpp"
 
 #include <nanobind/nanobind.h>
 
@@ -111,12 +113,7 @@ class CompiledWarp final : public PointWarp {
       const std::int64_t n = std::min(at_once, count - first);
       call(n, own.data(), const_cast<double*>(points) + 2 * first, mapped + 2 * first, room.data());
       if (!jacobian) continue;
-      for (std::int64_t k = 0; k < parameters_; ++k)
-        for (std::int64_t axis = 0; axis < 2; ++axis) {
-          const double* from = room.data() + axis * parameters_ + k;
-          float* to = jacobian + (2 * k + axis) * plane + first;
-          for (std::int64_t i = 0; i < n; ++i) to[i] = static_cast<float>(from[i * width]);
-        }
+      variant().linearize->list_planes(room.data(), n, parameters_, jacobian + first, plane);
     }
   }
 
