@@ -53,6 +53,12 @@ def scene(x, y):
     return 100 + 40 * np.sin(0.11 * x) * np.cos(0.09 * y) + 0.2 * x + 10 * np.sin(y / 7)
 
 
+def turn(p, xy):
+    x, y = xy.T
+    c, s = np.cos(p[0]), np.sin(p[0])
+    return np.stack([c * x - s * y + p[1], s * x + c * y + p[2]], axis=-1)
+
+
 @pytest.fixture
 def every_variant():
     """Runs a function with each instruction set."""
@@ -287,6 +293,38 @@ class TestAlign:
             ]
             assert not results[0].ok
             assert results[0].status == results[1].status
+
+    @pytest.mark.parametrize("brightness", ["none", "gain_bias"])
+    @pytest.mark.parametrize(
+        ("kind", "function", "p0"),
+        [
+            ("translation", lambda p, xy: xy + p, [0, 0]),
+            ("euclidean", turn, [0, 0, 0]),
+            (
+                "affine",
+                lambda p, xy: xy @ p[:4].reshape(2, 2).T + p[4:],
+                [1, 0, 0, 1, 0, 0],
+            ),
+            ("homography", homography, IDENTITY),
+        ],
+    )
+    def test_ends_as_the_built_in_warp_does(self, kind, function, p0, brightness):
+        y, x = np.mgrid[0:150, 0:200]
+        rng = np.random.default_rng(6)
+        reference, moving = (
+            image + rng.normal(size=image.shape)
+            for image in (scene(x, y), scene(x + 1.3, y - 0.8))
+        )
+        models = kind, pa.warp(function, p0)
+        known, found = (
+            pa.align(reference, moving, model, brightness=brightness, method="forward")
+            for model in models
+        )
+        assert known.ok
+        assert found.status == known.status
+        corners = [[0, 0], [199, 0], [0, 149], [199, 149]]
+        assert_allclose(found.warp(corners), known.warp(corners), atol=2e-3)
+        assert_allclose(found.corner_std, known.corner_std, rtol=2e-3)
 
     def test_takes_images_that_are_narrower_than_a_vector(self):
         y, x = np.mgrid[0:200, 0:300]

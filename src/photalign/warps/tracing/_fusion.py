@@ -87,17 +87,17 @@ class _Fusion:
                 return self._sum(*terms)
         return written.apply(operation, *(self.known[k] for k in graph.operands[node]))
 
-    def _terms(self, node: int) -> tuple[list[int], int | None] | None:
+    def _terms(self, node: int) -> tuple[tuple[int, ...], int | None] | None:
         """Return the products of a sum and what is added to them, if there are any."""
         one, other = self.graph.operands[node]
         for inner, rest in ((one, other), (other, one)):
             if self._is_absorbed(inner, np.add, node):
                 products = self.graph.operands[inner]
                 if all(self._is_absorbed(p, np.multiply, node) for p in products):
-                    return list(products), rest
-        products = [
+                    return products, rest
+        products = tuple(
             side for side in (one, other) if self._is_absorbed(side, np.multiply, node)
-        ]
+        )
         if len(products) == 2:
             return products, None
         if len(products) == 1:
@@ -112,7 +112,7 @@ class _Fusion:
             and graph.varies[node] == graph.varies[by]
         )
 
-    def _sum(self, products: list[int], rest: int | None) -> int:
+    def _sum(self, products: tuple[int, ...], rest: int | None) -> int:
         # Factors that are the same for all points come first.
         factors = [
             self.known[factor]

@@ -61,12 +61,26 @@ class Lowering:
         operands = [self._known[operand] for operand in graph.operands[node]]
         if operation is np.hypot:
             return self._hypot(*operands)
+        if operation is np.subtract:
+            return self._subtract(*operands)
         if node not in self._exact:
             if operation is np.true_divide:
                 return self._divide(*operands)
             if operation is np.power and operands[1] in lowered.constants:
                 return self._power(*operands)
         return lowered.apply(operation, *operands)
+
+    def _subtract(self, one: int, other: int) -> int:
+        """Add a product with a factor that is negated once: this fuses with others."""
+        lowered = self.lowered
+        last: Any = lowered.operations[other]
+        if last is np.multiply and lowered.varies[other]:
+            factors = sorted(lowered.operands[other], key=lambda k: lowered.varies[k])
+            if not lowered.varies[factors[0]]:
+                negated = lowered.apply(np.negative, factors[0])
+                product = lowered.apply(np.multiply, negated, factors[1])
+                return lowered.apply(np.add, one, product)
+        return lowered.apply(np.subtract, one, other)
 
     def _divide(self, one: int, other: int) -> int:
         apply = self.lowered.apply
