@@ -38,7 +38,8 @@ MAX_NS = {"values": 1.5, "values and derivatives": 5.0}
 SOURCE = """
 #include <stdint.h>
 
-void homography(double *p, intptr_t n, double *xy, double *mapped, double *jacobian) {
+void homography(double *restrict p, intptr_t n, double *restrict xy,
+                double *restrict mapped, double *restrict jacobian) {
   for (intptr_t i = 0; i < n; ++i) {
     const double x = xy[2 * i], y = xy[2 * i + 1];
     const double inverse = 1 / (p[6] * x + p[7] * y + 1);
