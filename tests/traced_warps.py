@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from photalign.warps._evaluators import ByJet
+
 CENTER = np.array([200.0, 60.0])
 
 
@@ -138,3 +140,21 @@ WARPS = [
     (swapped, [1.01, 2, 3]),
     (still, [0]),
 ]
+
+
+def evaluated(warp, params, points):
+    """Values and derivatives, (P, 2, N), of what the core calls."""
+    params = np.asarray(params, float)
+    mapped = np.empty_like(points)
+    jacobian = np.empty((params.size, 2, len(points)), np.float32)
+    warp.map(params, points, mapped, jacobian)
+    return mapped, jacobian
+
+
+def by_jet(function, params, points):
+    params = np.asarray(params, float)
+    mapped = np.empty_like(points)
+    jacobian = np.empty((params.size, 2, len(points)), np.float32)
+    with np.errstate(all="ignore"):
+        ByJet(function)(params, points, mapped, jacobian)
+    return mapped, jacobian
