@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from importlib.util import find_spec
 
-from benchmarks import jets, residuals
+from benchmarks import jets, own_warps, residuals
 from benchmarks.table import Row
 
 
@@ -13,6 +13,7 @@ def rows(count: int) -> Iterator[Row]:
     """Measure in what is installed, with ``count`` repetitions of each timing."""
     yield from jets.rows(count)
     yield from residuals.rows(count)
+    yield from own_warps.rows(count)
     if find_spec("jax"):
         from benchmarks import jax_samplers
 

@@ -1,14 +1,19 @@
 // Warps that are functions of the user's.
-#include "photalign/point_warp.hpp"
+#include "photalign/linearize_functions.hpp"
+#include "photalign/taped_warp.hpp"
+#include "photalign/variants.hpp"
 
 #include <nanobind/nanobind.h>
 
 #include <nanobind/ndarray.h>
 #include <nanobind/stl/optional.h>
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/vector.h>
 
 #include <algorithm>
 #include <memory>
 #include <optional>
+#include <string>
 #include <vector>
 
 namespace nb = nanobind;
@@ -108,12 +113,7 @@ class CompiledWarp final : public PointWarp {
       const std::int64_t n = std::min(at_once, count - first);
       call(n, own.data(), const_cast<double*>(points) + 2 * first, mapped + 2 * first, room.data());
       if (!jacobian) continue;
-      for (std::int64_t k = 0; k < parameters_; ++k)
-        for (std::int64_t axis = 0; axis < 2; ++axis) {
-          const double* from = room.data() + axis * parameters_ + k;
-          float* to = jacobian + (2 * k + axis) * plane + first;
-          for (std::int64_t i = 0; i < n; ++i) to[i] = static_cast<float>(from[i * width]);
-        }
+      variant().linearize->list_planes(room.data(), n, parameters_, jacobian + first, plane);
     }
   }
 
@@ -139,6 +139,34 @@ using Doubles = nb::ndarray<const double, nb::c_contig, nb::device::cpu>;
 using Mapped = nb::ndarray<nb::numpy, double, nb::c_contig>;
 using Planes = nb::ndarray<nb::numpy, float, nb::ndim<3>, nb::c_contig>;
 
+// Rows of operation, register that it writes, and those that it reads.
+using Instructions =
+    nb::ndarray<const std::int32_t, nb::shape<-1, 2 + max_operands>, nb::c_contig, nb::device::cpu>;
+
+std::vector<Instruction> as_instructions(const Instructions& rows) {
+  std::vector<Instruction> instructions(rows.shape(0));
+  const std::int32_t* from = rows.data();
+  for (Instruction& instruction : instructions) {
+    instruction.operation = static_cast<Operation>(from[0]);
+    instruction.to = from[1];
+    std::copy_n(from + 2, max_operands, instruction.from);
+    from += 2 + max_operands;
+  }
+  return instructions;
+}
+
+void make_tape(Tape* self, int parameters, std::vector<double> constants,
+               const Instructions& shared, const Instructions& each,
+               std::vector<std::int32_t> outputs) {
+  new (self) Tape(parameters, std::move(constants), as_instructions(shared), as_instructions(each),
+                  std::move(outputs));
+}
+
+std::vector<std::string> bound_operation_names() {
+  const std::vector<const char*> names = operation_names();
+  return {names.begin(), names.end()};
+}
+
 void bound_map(const PointWarp& warp, const Doubles& params, const Doubles& points,
                const Mapped& mapped, const std::optional<Planes>& jacobian) {
   const auto count = static_cast<std::int64_t>(points.size() / 2);
@@ -158,6 +186,12 @@ void bind_point_warps(nb::module_& m) {
       .def(nb::init<nb::callable, int>(), "evaluate"_a, "parameters"_a);
   nb::class_<CompiledWarp, PointWarp>(m, "CompiledWarp", "One in machine code, in a capsule.")
       .def(nb::init<nb::handle, int, bool>(), "capsule"_a, "parameters"_a, "with_data"_a);
+  nb::class_<Tape>(m, "Tape", "A function as the list of its operations.")
+      .def("__init__", &make_tape, "parameters"_a, "constants"_a, "shared"_a, "each"_a,
+           "outputs"_a);
+  nb::class_<TapedWarp, PointWarp>(m, "TapedWarp", "One recorded as tapes.")
+      .def(nb::init<Tape, Tape>(), "values"_a, "derivatives"_a);
+  m.def("operation_names", &bound_operation_names, "Operations of tapes, in their order.");
 }
 
 }  // namespace photalign

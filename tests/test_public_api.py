@@ -47,7 +47,7 @@ SIGNATURES = {
         *("image", "warp", "shape", "*", "kernel", "fill", "return_mask", "threads")
     ],
     pa.warp: [
-        *("function", "p0", "*", "jacobian", "backend", "param_names", "name"),
+        *("function", "p0", "*", "jacobian", "backend", "param_names", "name", "trace"),
     ],
     pa.image_gradients: ["image", "method", "*", "boundary"],
     pa.linearize: [

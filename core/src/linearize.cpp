@@ -105,7 +105,8 @@ std::size_t workspace_floats() { return static_cast<std::size_t>(Workspace::floa
 }  // namespace
 
 extern const LinearizeFunctions linearize_table;
-const LinearizeFunctions linearize_table{workspace_floats, linearize, residual_row, loss_at,
-                                         to_reference_frame};
+const LinearizeFunctions linearize_table{
+    workspace_floats,     linearize,   residual_row,   loss_at,
+    find_reference_frame, list_points, list_positions, list_planes};
 
 PHOTALIGN_ISA_END

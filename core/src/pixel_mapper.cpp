@@ -45,6 +45,7 @@ MappedPixels StripMapper::mapped(const Region& wanted, bool with_motion) {
   if (!usable_.contains(wanted) || (with_motion && !has_motion_)) map_strip(wanted, with_motion);
   const std::size_t size = plane_size(strip_.width * strip_.height);
   MappedPixels pixels{.x = strip_.x, .y = strip_.y, .stride = strip_.width};
+  pixels.inverse = frames_.data() + 4 * size;
   pixels.motion = motions_.data();
   pixels.plane = static_cast<std::int64_t>(size);
   for (std::size_t axis = 0; axis < 2; ++axis) {
@@ -72,25 +73,16 @@ void StripMapper::map_strip(const Region& wanted, bool with_motion) {
   at_least(points_, 2 * size);
   at_least(mapped_, 2 * size);
   at_least(positions_, 2 * size);
-  double* to = points_.data();
-  for (std::int64_t j = 0; j < strip_.height; ++j)
-    for (std::int64_t i = 0; i < strip_.width; ++i) {
-      const Point point =
-          grid_.full({static_cast<double>(strip_.x + i), static_cast<double>(strip_.y + j)});
-      *to++ = point.x;
-      *to++ = point.y;
-    }
+  const LinearizeFunctions& functions = *variant().linearize;
+  const PixelGrid pixels{strip_.x, strip_.y, strip_.width, strip_.height, grid_.scale, grid_.shift};
+  functions.list_points(pixels, points_.data());
   if (with_motion) {
-    at_least(frames_, 4 * size);
+    at_least(frames_, 5 * size);
     at_least(motions_, 2 * static_cast<std::size_t>(parameters) * size);
   }
   warp_.map(params_.data(), count, points_.data(), mapped_.data(),
             with_motion ? motions_.data() : nullptr, static_cast<std::int64_t>(size));
-  const double to_level = 1 / grid_.scale;
-  for (std::int64_t i = 0; i < count; ++i)
-    for (std::int64_t axis = 0; axis < 2; ++axis)
-      positions_[static_cast<std::size_t>(axis) * size + static_cast<std::size_t>(i)] =
-          (mapped_[static_cast<std::size_t>(2 * i + axis)] - grid_.shift) * to_level;
+  functions.list_positions(pixels, mapped_.data(), positions_.data(), positions_.data() + size);
   if (!with_motion) return;
 
   MappedStrip strip{.width = strip_.width, .height = strip_.height};
@@ -99,11 +91,12 @@ void StripMapper::map_strip(const Region& wanted, bool with_motion) {
     for (std::size_t by = 0; by < 2; ++by)
       strip.frame[axis][by] = frames_.data() + (2 * axis + by) * size;
   }
+  strip.inverse = frames_.data() + 4 * size;
   strip.motion = motions_.data();
   strip.plane = static_cast<std::int64_t>(size);
   strip.parameters = parameters;
-  strip.scale = static_cast<float>(to_level);
-  variant().linearize->to_reference_frame(strip);
+  strip.scale = static_cast<float>(1 / grid_.scale);
+  functions.find_reference_frame(strip);
 }
 
 StripMappers::StripMappers(const PointWarp& warp, int threads) {

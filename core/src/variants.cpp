@@ -13,11 +13,13 @@ namespace photalign {
   extern const FilteringFunctions filtering_table;   \
   extern const GridFunctions grid_table;             \
   extern const EquationFunctions equation_table;     \
+  extern const TapeFunctions tape_table;             \
   }
-#define PHOTALIGN_VARIANT(isa)                                                              \
-  Variant {                                                                                 \
-    #isa, &isa::linearize_table, &isa::covariance_table, &isa::pyramid_table,               \
-        &isa::sampling_table, &isa::filtering_table, &isa::grid_table, &isa::equation_table \
+#define PHOTALIGN_VARIANT(isa)                                                               \
+  Variant {                                                                                  \
+    #isa, &isa::linearize_table, &isa::covariance_table, &isa::pyramid_table,                \
+        &isa::sampling_table, &isa::filtering_table, &isa::grid_table, &isa::equation_table, \
+        &isa::tape_table                                                                     \
   }
 
 PHOTALIGN_DECLARE_VARIANT(baseline)

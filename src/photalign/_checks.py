@@ -369,6 +369,13 @@ def as_mask(
     return weights
 
 
+def boolean(value: object, name: str) -> bool:
+    """Read True or False; nothing else is either."""
+    if isinstance(value, bool | np.bool_):
+        return bool(value)
+    raise TypeError(f"{name}: expected True or False, got {value!r}")
+
+
 def as_number(value: float, name: str) -> float:
     """Read one real number.
 

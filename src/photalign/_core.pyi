@@ -82,6 +82,19 @@ class CompiledWarp(PointWarp):
 
     def __init__(self, capsule: object, parameters: int, with_data: bool) -> None: ...
 
+class Tape:
+    """A function as the list of its operations."""
+
+    def __init__(self, parameters: int, constants: Sequence[float], shared: Annotated[NDArray[numpy.int32], dict(shape=(None, 7), order='C', device='cpu', writable=False)], each: Annotated[NDArray[numpy.int32], dict(shape=(None, 7), order='C', device='cpu', writable=False)], outputs: Sequence[int]) -> None: ...
+
+class TapedWarp(PointWarp):
+    """One recorded as tapes."""
+
+    def __init__(self, values: Tape, derivatives: Tape) -> None: ...
+
+def operation_names() -> list[str]:
+    """Operations of tapes, in their order."""
+
 def align(reference: Annotated[NDArray, dict(device='cpu', writable=False)], moving: Annotated[NDArray, dict(device='cpu', writable=False)], reference_weight: Annotated[NDArray, dict(device='cpu', writable=False)] | None, moving_weight: Annotated[NDArray, dict(device='cpu', writable=False)] | None, reference_coefficients: Annotated[NDArray, dict(device='cpu', writable=False)] | None, moving_coefficients: Annotated[NDArray, dict(device='cpu', writable=False)] | None, start: Annotated[NDArray[numpy.float64], dict(order='C', device='cpu', writable=False)], warp: int, function: PointWarp | None, kernel: int, last_kernel: int, composition: int, coarse_composition: int, brightness: int, loss: int, loss_scale: float, tuning: float, levels: int, max_steps: int, step_tol: float, damping: float, min_overlap: float, threads: int, on_step: Callable | None) -> dict:
     """Align two images; enumerations are numbers, weights have one channel."""
 

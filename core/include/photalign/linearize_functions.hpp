@@ -98,8 +98,13 @@ struct LinearizeFunctions {
   // Absolute residuals of one row of pixels, [channel][column], NaN where invalid.
   void (*residual_row)(const TilePass&, std::int64_t row, float* workspace, float* out);
   LossValue (*loss)(LossKind, double threshold, double square);
-  // Finds frames and turns motions in place.
-  void (*to_reference_frame)(const MappedStrip&);
+  void (*find_reference_frame)(const MappedStrip&);
+  // Points[height][width][2] at full resolution, and where such are in the level.
+  void (*list_points)(const PixelGrid&, double* points);
+  void (*list_positions)(const PixelGrid&, const double* points, double* x, double* y);
+  // Jacobians[count][2][parameters], as functions write them, to planes (parameter, axis).
+  void (*list_planes)(const double* jacobians, std::int64_t count, std::int64_t parameters,
+                      float* planes, std::int64_t plane);
 };
 
 }  // namespace photalign

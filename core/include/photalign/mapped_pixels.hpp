@@ -14,7 +14,8 @@ struct MappedPixels {
   std::int64_t stride = 0;
   const double* position[2] = {};  // in the moving image; NaN where there is none
   const float* frame[2][2] = {};   // of the position by the pixel's coordinates
-  const float* motion = nullptr;   // (parameter, axis): in the frame of the reference
+  const float* inverse = nullptr;  // of the frame's determinant, for motions in pixels of the level
+  const float* motion = nullptr;   // (parameter, axis): of the position, at full resolution
   std::int64_t plane = 0;          // floats between two of its planes
 
   std::int64_t at(std::int64_t column, std::int64_t row) const {
@@ -25,16 +26,23 @@ struct MappedPixels {
   }
 };
 
-// The pixels of a rectangle after another, with their points mapped but not yet brought into the
-// frame of the reference. Planes have room for a vector more.
+// The pixels of a rectangle after another, with their points mapped but not yet looked at. Planes
+// have room for a vector more.
 struct MappedStrip {
   std::int64_t width = 0, height = 0;
   double* position[2] = {};
   float* frame[2][2] = {};
+  float* inverse = nullptr;
   float* motion = nullptr;
   std::int64_t plane = 0;
   int parameters = 0;
   float scale = 1;  // pixels of the level per pixel at full resolution, in which motions are given
+};
+
+// Pixels [x, x + width) of rows [y, y + height), which are the points scale * x + shift.
+struct PixelGrid {
+  std::int64_t x = 0, y = 0, width = 0, height = 0;
+  double scale = 1, shift = 0;
 };
 
 // Maps rectangles of the reference, one at a time, for one thread and one estimate.
@@ -56,6 +64,6 @@ constexpr std::size_t motion_sums(std::size_t parameters) {
 constexpr std::size_t motion_sum(std::size_t parameters, std::size_t k, std::size_t l) {
   return k * (parameters + 3) - k * (k - 1) / 2 + (l - k);
 }
-constexpr std::size_t motion_rows(std::size_t parameters) { return 2 * parameters; }
+constexpr std::size_t motion_rows(std::size_t parameters) { return 2 * parameters + 2; }
 
 }  // namespace photalign

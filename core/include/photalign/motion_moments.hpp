@@ -25,6 +25,40 @@ struct MotionPlace {
   }
 };
 
+// From gradients by the pixel to gradients by its position: the transposed inverse of the frame.
+struct Turn {
+  Float xx, xy, yx, yy;
+
+  Turn(const MotionPlace& place, int i) {
+    const auto at = [&](const float* plane) { return load(plane + place.at + i); };
+    const Float inverse = at(place.pixels->inverse);
+    xx = inverse * at(place.pixels->frame[1][1]);
+    xy = -inverse * at(place.pixels->frame[1][0]);
+    yx = -inverse * at(place.pixels->frame[0][1]);
+    yy = inverse * at(place.pixels->frame[0][0]);
+  }
+
+  void apply(Float& x, Float& y) const {
+    const Float turned = xx * x + xy * y;
+    y = yx * x + yy * y;
+    x = turned;
+  }
+
+  template <bool brightness>
+  Products turned(Products p) const {
+    const Float both = xx * yx * p.xx + (xx * yy + xy * yx) * p.xy + xy * yy * p.yy;
+    const Float first = xx * xx * p.xx + 2 * (xx * xy * p.xy) + xy * xy * p.yy;
+    p.yy = yx * yx * p.xx + 2 * (yx * yy * p.xy) + yy * yy * p.yy;
+    p.xx = first;
+    p.xy = both;
+    if constexpr (brightness) {
+      apply(p.xm, p.ym);
+      apply(p.x1, p.y1);
+    }
+    return p;
+  }
+};
+
 template <bool B>
 class MotionMoments {
  public:
@@ -40,29 +74,28 @@ class MotionMoments {
 
   // A row of residuals with their weights: the Jacobian is the gradient times the motion.
   void add_row(const ResidualRow& row, int count, const MotionPlace& place) {
+    float* gx = left(parameters_, 0);
+    float* gy = left(parameters_, 1);
+    for (int i = 0; i < count; i += lanes) {
+      Float x = load(row.gx + i), y = load(row.gy + i);
+      Turn(place, i).apply(x, y);
+      store(gx + i, x);
+      store(gy + i, y);
+    }
     for (int k = 0; k < parameters_; ++k) {
       const float* mx = place.motion(k, 0);
       const float* my = place.motion(k, 1);
       float* column = left(k, 0);
       float* weighted = left(k, 1);
       for (int i = 0; i < count; i += lanes) {
-        const Float j = load(row.gx + i) * load(mx + i) + load(row.gy + i) * load(my + i);
+        const Float j = load(gx + i) * load(mx + i) + load(gy + i) * load(my + i);
         store(column + i, j);
         store(weighted + i, load(row.weight + i) * j);
       }
     }
-    for (int k = 0; k < parameters_; ++k) {
-      const float* weighted = left(k, 1);
-      int l = k;
-      for (; l + 4 <= parameters_; l += 4)
-        add_products<4>(weighted, count, &sum_at(k, l), [&](int n) { return left(l + n, 0); });
-      for (; l < parameters_; ++l)
-        add_products<1>(weighted, count, &sum_at(k, l), [&](int) { return left(l, 0); });
-      const float* others[] = {row.residual, row.moving};
-      add_products<B ? 2 : 1>(weighted, count, &sum_at(k, parameters_),
-                              [&](int n) { return others[n]; });
-      if constexpr (B) add_sum(weighted, count, sum_at(k, parameters_ + 2));
-    }
+    int k = 0;
+    for (; k + 2 <= parameters_; k += 2) add_pairs<2>(row, count, k);
+    if (k < parameters_) add_pairs<1>(row, count, k);
     if constexpr (B) {
       for (int i = 0; i < count; i += lanes) {
         const Float weight = load(row.weight + i), r = load(row.residual + i);
@@ -77,18 +110,22 @@ class MotionMoments {
   template <class F>
   void add_row(int count, const MotionPlace& place, F&& products) {
     for (int i = 0; i < count; i += lanes) {
-      const Products p = products(i);
+      const Products p = Turn(place, i).turned<B>(products(i));
       for (int k = 0; k < parameters_; ++k) {
         const Float mx = load(place.motion(k, 0) + i), my = load(place.motion(k, 1) + i);
-        const Float tx = p.xx * mx + p.xy * my, ty = p.xy * mx + p.yy * my;
-        for (int l = k; l < parameters_; ++l)
-          add(sum_at(k, l), tx * load(place.motion(l, 0) + i) + ty * load(place.motion(l, 1) + i));
+        store(left(k, 0) + i, p.xx * mx + p.xy * my);
+        store(left(k, 1) + i, p.xy * mx + p.yy * my);
         if constexpr (B) {
           add(sum_at(k, parameters_ + 1), p.xm * mx + p.ym * my);
           add(sum_at(k, parameters_ + 2), p.x1 * mx + p.y1 * my);
         }
       }
       if constexpr (B) w_ += p.one, wm_ += p.m, wmm_ += p.mm;
+    }
+    for (int k = 0; k < parameters_; ++k) {
+      int l = k;
+      for (; l + 4 <= parameters_; l += 4) add_motions<4>(place, count, k, l);
+      for (; l < parameters_; ++l) add_motions<1>(place, count, k, l);
     }
   }
 
@@ -108,7 +145,8 @@ class MotionMoments {
  private:
   std::size_t size() const { return motion_sums(static_cast<std::size_t>(parameters_)); }
 
-  // Column k of the Jacobian, and the same with weights.
+  // Column k of the Jacobian, and the same with weights; behind them the gradient. Or what is to be
+  // multiplied with motions, by axis.
   float* left(int k, int weighted) const { return rows_ + (2 * k + weighted) * row_floats; }
 
   float& sum_at(int k, int l) const {
@@ -118,17 +156,63 @@ class MotionMoments {
 
   static void add(float& to, Float v) { store(&to, load(&to) + v); }
 
-  // N neighboring sums of products of one row with others.
-  template <int N, class Rows>
-  static void add_products(const float* row, int count, float* to, Rows&& others) {
-    Float total[N];
+  // The sums of columns k to k + M - 1: with the columns from there on, which are all that is not
+  // known by symmetry, and with residual, moving value and 1.
+  template <int M>
+  void add_pairs(const ResidualRow& row, int count, int k) {
+    const auto column = [this](int l) { return left(l, 0); };
+    if constexpr (M == 2) add_products<1, 1>(count, k, k, [&](int) { return column(k); });
+    int l = k + M - 1;
+    for (; l + 4 <= parameters_; l += 4)
+      add_products<M, 4>(count, k, l, [&](int n) { return column(l + n); });
+    for (; l + 2 <= parameters_; l += 2)
+      add_products<M, 2>(count, k, l, [&](int n) { return column(l + n); });
+    for (; l < parameters_; ++l) add_products<M, 1>(count, k, l, [&](int) { return column(l); });
+    const float* others[] = {row.residual, row.moving};
+    add_products<M, B ? 2 : 1>(count, k, parameters_, [&](int n) { return others[n]; });
+    if constexpr (B)
+      for (int m = k; m < k + M; ++m) add_sum(left(m, 1), count, sum_at(m, parameters_ + 2));
+  }
+
+  // M x N sums of products, of weighted columns from k on with N rows, that begin at place l. A
+  // vector that was loaded is used several times.
+  template <int M, int N, class Rows>
+  void add_products(int count, int k, int l, Rows&& others) {
+    Float total[M][N];
+    const float* weighted[M];
     const float* other[N];
-    for (int n = 0; n < N; ++n) total[n] = load(to + n * lanes), other[n] = others(n);
-    for (int i = 0; i < count; i += lanes) {
-      const Float v = load(row + i);
-      for (int n = 0; n < N; ++n) total[n] += v * load(other[n] + i);
+    for (int m = 0; m < M; ++m) {
+      weighted[m] = left(k + m, 1);
+      for (int n = 0; n < N; ++n) total[m][n] = load(&sum_at(k + m, l + n));
     }
-    for (int n = 0; n < N; ++n) store(to + n * lanes, total[n]);
+    for (int n = 0; n < N; ++n) other[n] = others(n);
+    for (int i = 0; i < count; i += lanes) {
+      Float v[M];
+      for (int m = 0; m < M; ++m) v[m] = load(weighted[m] + i);
+      for (int n = 0; n < N; ++n) {
+        const Float o = load(other[n] + i);
+        for (int m = 0; m < M; ++m) total[m][n] += v[m] * o;
+      }
+    }
+    for (int m = 0; m < M; ++m)
+      for (int n = 0; n < N; ++n) store(&sum_at(k + m, l + n), total[m][n]);
+  }
+
+  // The sums of column k of the above, both axes, with N motions from l on.
+  template <int N>
+  void add_motions(const MotionPlace& place, int count, int k, int l) {
+    Float total[N];
+    const float *x[N], *y[N];
+    for (int n = 0; n < N; ++n) {
+      total[n] = load(&sum_at(k, l + n));
+      x[n] = place.motion(l + n, 0);
+      y[n] = place.motion(l + n, 1);
+    }
+    for (int i = 0; i < count; i += lanes) {
+      const Float tx = load(left(k, 0) + i), ty = load(left(k, 1) + i);
+      for (int n = 0; n < N; ++n) total[n] += tx * load(x[n] + i) + ty * load(y[n] + i);
+    }
+    for (int n = 0; n < N; ++n) store(&sum_at(k, l + n), total[n]);
   }
 
   static void add_sum(const float* row, int count, float& to) {

@@ -1,4 +1,4 @@
-// Motions of warped points, turned into motions of the pixels that they come from.
+// Where warped points are, and how a step aside in the reference moves them.
 //
 // A warp's parameters move the point W(x) by dW/dp. To first order that is what moving x by
 // (dW/dx)^-1 dW/dp does, and so warps that are functions fit the same equations as the polynomials
@@ -43,27 +43,21 @@ inline void find_frames(const MappedStrip& strip) {
     }
 }
 
-// Finds the frames, and turns the motions of a strip in place. Where anything is not finite,
-// nothing moves and there is no position.
-inline void to_reference_frame(const MappedStrip& strip) {
+// Finds the frames. Where anything is not finite, nothing moves and there is no position.
+inline void find_reference_frame(const MappedStrip& strip) {
   find_frames(strip);
   const std::int64_t count = strip.width * strip.height;
   for (std::int64_t i = 0; i < count; i += lanes) {
     const Float a = load(strip.frame[0][0] + i), b = load(strip.frame[0][1] + i);
     const Float c = load(strip.frame[1][0] + i), d = load(strip.frame[1][1] + i);
     const Float inverse = strip.scale / (a * d - b * c);
-    Float check = inverse;
+    store(strip.inverse + i, inverse);
+    Float u{}, v{};
     for (int k = 0; k < strip.parameters; ++k) {
-      float* x = strip.motion + 2 * k * strip.plane + i;
-      float* y = x + strip.plane;
-      const Float u = load(x), v = load(y);
-      const Float moved_x = (d * u - b * v) * inverse;
-      const Float moved_y = (a * v - c * u) * inverse;
-      check += moved_x + moved_y;
-      store(x, moved_x);
-      store(y, moved_y);
+      u += load(strip.motion + 2 * k * strip.plane + i);
+      v += load(strip.motion + (2 * k + 1) * strip.plane + i);
     }
-    const Int valid = is_finite(check);
+    const Int valid = is_finite(inverse * (d * u - b * v) + inverse * (a * v - c * u));
     if (all_true(valid)) continue;
     const auto clear = [valid, i](float* row) {
       store(row + i, select(valid, load(row + i), Float{}));
@@ -71,8 +65,58 @@ inline void to_reference_frame(const MappedStrip& strip) {
     for (int k = 0; k < 2 * strip.parameters; ++k) clear(strip.motion + k * strip.plane);
     for (int axis = 0; axis < 2; ++axis)
       for (int by = 0; by < 2; ++by) clear(strip.frame[axis][by]);
+    clear(strip.inverse);
     for (int lane = 0; lane < lanes && i + lane < count; ++lane)
       if (!valid[lane]) strip.position[0][i + lane] = std::numeric_limits<double>::quiet_NaN();
+  }
+}
+
+// The points of a rectangle of pixels, which are scale * x + shift.
+inline void list_points(const PixelGrid& grid, double* points) {
+  for (std::int64_t j = 0; j < grid.height; ++j) {
+    const double y = grid.scale * static_cast<double>(grid.y + j) + grid.shift;
+    double* row = points + 2 * j * grid.width;
+    for (std::int64_t i = 0; i < grid.width; ++i) {
+      row[2 * i] = grid.scale * static_cast<double>(grid.x + i) + grid.shift;
+      row[2 * i + 1] = y;
+    }
+  }
+}
+
+// The other way, each axis by itself.
+inline void list_positions(const PixelGrid& grid, const double* points, double* x, double* y) {
+  const double inverse = 1 / grid.scale;
+  for (std::int64_t i = 0; i < grid.width * grid.height; ++i) {
+    x[i] = (points[2 * i] - grid.shift) * inverse;
+    y[i] = (points[2 * i + 1] - grid.shift) * inverse;
+  }
+}
+
+// Jacobians[count][2][parameters] as planes (parameter, axis).
+inline void list_planes(const double* jacobians, std::int64_t count, std::int64_t parameters,
+                        float* planes, std::int64_t plane) {
+  const std::int64_t width = 2 * parameters;
+  const auto to = [&](std::int64_t column) {
+    return planes + (2 * (column % parameters) + column / parameters) * plane;
+  };
+  std::int64_t column = 0;
+  for (; column + 4 <= width; column += 4) {
+    float* const rows[] = {to(column), to(column + 1), to(column + 2), to(column + 3)};
+    const double* from = jacobians + column;
+    std::int64_t i = 0;
+    for (; i + 4 <= count; i += 4) {
+      FourFloats block[4];
+      for (int k = 0; k < 4; ++k) block[k] = load_four_as_float(from + (i + k) * width);
+      transpose(block);
+      for (int k = 0; k < 4; ++k) store_vector(rows[k] + i, block[k]);
+    }
+    for (; i < count; ++i)
+      for (int k = 0; k < 4; ++k) rows[k][i] = static_cast<float>(from[i * width + k]);
+  }
+  for (; column < width; ++column) {
+    float* row = to(column);
+    for (std::int64_t i = 0; i < count; ++i)
+      row[i] = static_cast<float>(jacobians[i * width + column]);
   }
 }
 

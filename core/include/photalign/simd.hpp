@@ -191,6 +191,39 @@ inline Double to_double(HalfInt v) { return __builtin_convertvector(v, Double); 
 inline HalfFloat to_float(Double v) { return __builtin_convertvector(v, HalfFloat); }
 #endif
 
+// Four numbers, whatever the width of vectors.
+using FourFloats = float __attribute__((vector_size(16)));
+
+inline FourFloats load_four_as_float(const double* from) {
+#if defined(__AVX512F__) || defined(__AVX2__)
+  return reinterpret_cast<FourFloats>(_mm256_cvtpd_ps(_mm256_loadu_pd(from)));
+#else
+  FourFloats v;
+  for (int i = 0; i < 4; ++i) v[i] = static_cast<float>(from[i]);
+  return v;
+#endif
+}
+
+inline void transpose(FourFloats (&rows)[4]) {
+  using Order = std::int32_t __attribute__((vector_size(16)));
+  const auto mix = [](FourFloats a, FourFloats b, Order order) {
+#if defined(__clang__)
+    FourFloats v;
+    for (int i = 0; i < 4; ++i) v[i] = order[i] < 4 ? a[order[i]] : b[order[i] - 4];
+    return v;
+#else
+    return __builtin_shuffle(a, b, order);
+#endif
+  };
+  constexpr Order low{0, 4, 1, 5}, high{2, 6, 3, 7}, first{0, 1, 4, 5}, second{2, 3, 6, 7};
+  const FourFloats a = mix(rows[0], rows[1], low), b = mix(rows[0], rows[1], high);
+  const FourFloats c = mix(rows[2], rows[3], low), d = mix(rows[2], rows[3], high);
+  rows[0] = mix(a, c, first);
+  rows[1] = mix(a, c, second);
+  rows[2] = mix(b, d, first);
+  rows[3] = mix(b, d, second);
+}
+
 inline Double floor_of_positive(Double v) {
 #if defined(__AVX512F__)
   return reinterpret_cast<Double>(_mm512_roundscale_pd(reinterpret_cast<__m512d>(v), 1));

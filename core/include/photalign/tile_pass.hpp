@@ -106,20 +106,20 @@ struct Box {
         }
         for (; i < r.width; ++i) include(axis, row[i]);
       }
-      for (int i = 0; i < lanes / 2; ++i) {
-        low[axis] = std::min(low[axis], least[i]);
-        high[axis] = std::max(high[axis], greatest[i]);
-      }
+      // Lanes without a position are as the box was.
+      for (int i = 0; i < lanes / 2; ++i) include(axis, least[i], greatest[i]);
     }
   }
 
  private:
   Box() = default;
 
+  void include(int axis, double v) { include(axis, v, v); }
+
   // Not NaN.
-  void include(int axis, double v) {
-    low[axis] = v < low[axis] ? v : low[axis];
-    high[axis] = v > high[axis] ? v : high[axis];
+  void include(int axis, double least, double greatest) {
+    low[axis] = least < low[axis] ? least : low[axis];
+    high[axis] = greatest > high[axis] ? greatest : high[axis];
   }
 };
 

@@ -13,6 +13,7 @@ struct GridFunctions;
 struct LinearizeFunctions;
 struct PyramidFunctions;
 struct SamplingFunctions;
+struct TapeFunctions;
 
 struct Variant {
   const char* name;
@@ -23,6 +24,7 @@ struct Variant {
   const FilteringFunctions* filtering;
   const GridFunctions* grid;
   const EquationFunctions* equations;
+  const TapeFunctions* tape;
 };
 
 // The variant in use: the widest that the machine supports, unless `use_variant` chose another.

@@ -77,7 +77,7 @@ def evaluator(
 
         evaluate = _Differentiated(in_torch.DifferentiatedFunction(function))
     else:
-        evaluate = _ByJet(function)
+        evaluate = ByJet(function)
     return _core.PythonWarp(evaluate, n_params)
 
 
@@ -140,7 +140,7 @@ class _Differentiated:
         _write_jacobian(derivatives, jacobian)
 
 
-class _ByJet:
+class ByJet:
     """A function in NumPy, differentiated by dual numbers."""
 
     def __init__(self, function: Callable[..., Any]) -> None:
@@ -166,10 +166,11 @@ class _ByJet:
             return
         _expect_shape(result.shape, mapped)
         motion = motion_of(result, 2)
-        for axis in (0, 1):
-            mapped[:, axis] = motion.coordinates[axis]
-            for k, plane in enumerate(jacobian):
-                plane[axis] = motion.partials[axis].get(k, 0.0)
+        with np.errstate(over="ignore"):  # in float32
+            for axis in (0, 1):
+                mapped[:, axis] = motion.coordinates[axis]
+                for k, plane in enumerate(jacobian):
+                    plane[axis] = motion.partials[axis].get(k, 0.0)
 
 
 def _write_points(result: Any, mapped: _Doubles) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from photalign import _core
-from photalign._checks import as_points, choice
+from photalign._checks import as_points, boolean, choice
 from photalign.warps._derivatives import (
     check_derivatives,
     check_points,
@@ -70,6 +70,7 @@ class FunctionWarp(Warp):
         backend: str = "numpy",
         param_names: Sequence[str] | None = None,
         name: str | None = None,
+        trace: bool = True,
     ) -> None:
         p0 = read_numbers("p0", params).astype(np.float64)
         if p0.ndim != 1 or p0.size == 0:
@@ -83,6 +84,7 @@ class FunctionWarp(Warp):
             "backend": choice(backend, BACKENDS, "backend"),
             "param_names": _names(param_names, p0.size),
             "name": _name(name, function),
+            "trace": boolean(trace, "trace"),
         }
         attributes = {
             "function": function,
@@ -97,6 +99,18 @@ class FunctionWarp(Warp):
         for attribute, value in attributes.items():
             object.__setattr__(self, attribute, value)
         self(_FIRST)  # a function that returns anything but points says so now
+        if self._is_traceable():
+            traced = _tracing().trace(function, p0) or self.compiled
+            object.__setattr__(self, "compiled", traced)
+
+    def _is_traceable(self) -> bool:
+        given = self._given
+        return (
+            given["trace"]
+            and given["backend"] == "numpy"
+            and given["jacobian"] is None
+            and isinstance(self.compiled, _core.PythonWarp)
+        )
 
     def __setattr__(self, name: str, value: object) -> None:
         """Refuse: warps are values."""
@@ -187,6 +201,11 @@ class FunctionWarp(Warp):
         """Whether its derivatives were found to be right."""
         return bool(self._checked)
 
+    @property
+    def is_traced(self) -> bool:
+        """Whether the function was recorded and runs without Python; see `warp`."""
+        return isinstance(self.compiled, _core.TapedWarp)
+
     def to_dict(self) -> dict[str, Any]:
         """Return ``{"warp": name, "params": numbers}``; the function is not in it."""
         return {"warp": self.name, "params": self._params.tolist()}
@@ -224,6 +243,7 @@ def warp(
     backend: str = "numpy",
     param_names: Sequence[str] | None = None,
     name: str | None = None,
+    trace: bool = True,
 ) -> FunctionWarp:
     """Make a warp of a function, for `align` and wherever a warp is taken.
 
@@ -250,6 +270,9 @@ def warp(
         By default p0, p1, ...
     name : str, optional
         By default the function's.
+    trace : bool
+        Whether to record what a NumPy function computes, once, and run the record
+        without Python; see Notes.
 
     Returns
     -------
@@ -266,6 +289,15 @@ def warp(
     -----
     Steps of the optimizer add to the parameters, in units in which these move the
     pixels alike; they may be of any size and of any dependence but a complete one.
+
+    A NumPy function is *traced*: it is called once with arrays that record the
+    operations on them. The record, and its exact derivatives, run in the core on blocks
+    of points. It is used if it agrees with the function, and its derivatives with those
+    of `Jet`, at a few hundred points and for several parameters. A function that cannot
+    be recorded, since it decides by the values of parameters or points, assigns to
+    entries of a plain array or calls what is not NumPy, runs in Python as it is;
+    `FunctionWarp.is_traced` tells. What a function reads beside its arguments is read
+    when it is traced: pass ``trace=False`` if that may change.
 
     Examples
     --------
@@ -289,7 +321,15 @@ def warp(
         backend=backend,
         param_names=param_names,
         name=name,
+        trace=trace,
     )
+
+
+def _tracing() -> Any:
+    # Not needed by those who have no function of their own.
+    from photalign.warps import tracing
+
+    return tracing
 
 
 def _rebuilt(function: Any, params: Any, given: dict[str, Any]) -> FunctionWarp:
