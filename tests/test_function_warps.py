@@ -178,6 +178,15 @@ def test_a_compiled_function_of_another_signature_is_refused(tmp_path):
     from scipy import LowLevelCallable
 
     function = compiled(tmp_path, "homography").function
+    with pytest.raises(TypeError, match=r"function of ctypes; pass LowLevelCallable"):
+        pa.warp(function, [0.0])
+    with pytest.raises(ValueError, match="backend: expected the default with a Low"):
+        pa.warp(LowLevelCallable(function), [0.0], backend="jax")
+    signature = "void (double *, long, double *, double *, double *, void *)"
+    with pytest.raises(
+        ValueError, match="function: expected a LowLevelCallable with use"
+    ):
+        pa.warp(LowLevelCallable(function, signature=signature), [0.0])
     with pytest.raises(ValueError, match="function: expected a LowLevelCallable of"):
         pa.warp(LowLevelCallable(function, signature="double (double)"), [0.0])
 

@@ -89,6 +89,30 @@ def test_what_the_function_raises_comes_out(images, threads):
         pa.align(*images, pa.warp(fails, [0.0, 0.0], trace=False), threads=threads)
 
 
+def test_points_that_meet_only_away_from_the_start_are_found_out(images):
+    """A zoom of 0 about the mean of a block moves nothing, wherever the mean is."""
+
+    def zoom(p, xy):
+        mean = xy.mean(axis=0)
+        return (xy - mean) * (1 + p[0]) + mean + p[1:3]
+
+    with pytest.raises(
+        ValueError, match="function: expected a point to go to one place"
+    ):
+        pa.align(*images, pa.warp(zoom, [0.0, 0.0, 0.0]))
+
+
+def test_a_function_of_another_system_is_told_what_to_pass(images):
+    def foreign(p, xy):
+        if isinstance(p, pa.Jet):
+            raise TypeError("not an array of mine")
+        return xy + p
+
+    with pytest.raises(TypeError, match="not an array of mine") as caught:
+        pa.align(*images, pa.warp(foreign, [0.0, 0.0]))
+    assert 'backend="jax"' in caught.value.__notes__[0]
+
+
 def test_interrupt_ends_an_alignment_soon(images):
     """As Ctrl-C does, in the middle of a function."""
     started = threading.Event()

@@ -50,6 +50,22 @@ def image_points(shape: Sequence[int]) -> NDArray[np.float64]:
     return np.stack(np.meshgrid(*sides), axis=-1).reshape(-1, 2)
 
 
+def moved(warp: FunctionWarp, points: NDArray[np.float64]) -> FunctionWarp:
+    """Return the warp with all parameters changed, each by what moves a point 1 px."""
+    steps = _steps(warp, warp.jacobian(points), 1.0)
+    return warp.with_params(warp.params + steps)
+
+
+def _steps(
+    warp: FunctionWarp, jacobian: NDArray[np.float64], motion: float
+) -> NDArray[np.float64]:
+    """Return changes of each parameter that move some point so far, px."""
+    columns = np.abs(np.nan_to_num(jacobian, posinf=0.0, neginf=0.0))
+    largest = columns.reshape(-1, columns.shape[-1]).max(axis=0)
+    blind = 1e-5 * np.maximum(1.0, np.abs(warp.params))
+    return np.where(largest > 0, motion / np.where(largest > 0, largest, 1.0), blind)
+
+
 def check_derivatives(warp: FunctionWarp, points: NDArray[np.float64]) -> None:
     """Compare a warp's derivatives with differences.
 
@@ -64,13 +80,12 @@ def check_derivatives(warp: FunctionWarp, points: NDArray[np.float64]) -> None:
         If they do not agree; the message says for which parameter and where.
     """
     jacobian = warp.jacobian(points)
-    for k, name in enumerate(warp.param_names):
+    steps = _steps(warp, jacobian, _MOTION)
+    for k, (name, step) in enumerate(zip(warp.param_names, steps, strict=True)):
         column = jacobian[..., k]
         if not np.isfinite(column).any():
             continue
         largest = np.nanmax(np.abs(column), initial=0.0)
-        value = abs(warp.params[k])
-        step = _MOTION / largest if largest > 0 else 1e-5 * max(1.0, value)
         sides = [warp.params.copy(), warp.params.copy()]
         sides[0][k] -= step
         sides[1][k] += step

@@ -7,7 +7,8 @@ An evaluator is called with parameters (P,) and points (N, 2), and writes mapped
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, Protocol
 
 import numpy as np
@@ -60,7 +61,12 @@ def evaluator(
         If the function cannot be called, or has another signature.
     """
     if type(function).__name__ == "LowLevelCallable":
-        return _compiled(function, n_params, jacobian)
+        return _compiled(function, n_params, jacobian, backend)
+    if any(cls.__module__ == "_ctypes" for cls in type(function).__mro__):
+        raise TypeError(
+            "function: expected a callable of Python or a scipy.LowLevelCallable, got "
+            "a function of ctypes; pass LowLevelCallable(function)"
+        )
     if not callable(function):
         raise TypeError(f"function: expected a callable, got {function!r}")
     if jacobian is not None and not callable(jacobian):
@@ -82,8 +88,12 @@ def evaluator(
 
 
 def _compiled(
-    function: Any, n_params: int, jacobian: Callable[..., Any] | None
+    function: Any, n_params: int, jacobian: Callable[..., Any] | None, backend: str
 ) -> _core.PointWarp:
+    if backend != "numpy":
+        raise ValueError(
+            f"backend: expected the default with a LowLevelCallable, got {backend!r}"
+        )
     if jacobian is not None:
         raise ValueError(
             "jacobian: expected None with a LowLevelCallable, which writes its own"
@@ -93,6 +103,11 @@ def _compiled(
         raise ValueError(
             "function: expected a LowLevelCallable of signature 'void (double *, "
             f"intptr_t, double *, double *, double *)', got {function.signature!r}"
+        )
+    if signature["data"] and function.user_data is None:
+        raise ValueError(
+            "function: expected a LowLevelCallable with user_data, since its signature "
+            f"takes some, got one without: {function.signature!r}"
         )
     capsule = tuple.__getitem__(function, 0)
     return _core.CompiledWarp(capsule, n_params, signature["data"] is not None)
@@ -132,10 +147,11 @@ class _Differentiated:
         mapped: _Doubles,
         jacobian: _Planes | None,
     ) -> None:
-        if jacobian is None:
-            _write_points(self.function(params, points), mapped)
-            return
-        values, derivatives = self.function.with_jacobian(params, points)
+        with _explained('a function in NumPy takes backend="numpy"'):
+            if jacobian is None:
+                _write_points(self.function(params, points), mapped)
+                return
+            values, derivatives = self.function.with_jacobian(params, points)
         _write_points(values, mapped)
         _write_jacobian(derivatives, jacobian)
 
@@ -153,13 +169,17 @@ class ByJet:
         mapped: _Doubles,
         jacobian: _Planes | None,
     ) -> None:
-        if jacobian is None:
-            _write_points(self.function(params, points), mapped)
-            return
-        from photalign.autodiff import Jet
-        from photalign.autodiff._motions import motion_of
+        with _explained(
+            'a function in JAX takes backend="jax", one in PyTorch backend="torch"; '
+            "one that Jet cannot differentiate takes jacobian="
+        ):
+            if jacobian is None:
+                _write_points(self.function(params, points), mapped)
+                return
+            from photalign.autodiff import Jet
+            from photalign.autodiff._motions import motion_of
 
-        result = self.function(Jet.seed(params), points)
+            result = self.function(Jet.seed(params), points)
         if not isinstance(result, Jet):  # it does not depend on the parameters
             _write_points(result, mapped)
             jacobian[...] = 0
@@ -171,6 +191,16 @@ class ByJet:
                 mapped[:, axis] = motion.coordinates[axis]
                 for k, plane in enumerate(jacobian):
                     plane[axis] = motion.partials[axis].get(k, 0.0)
+
+
+@contextmanager
+def _explained(note: str) -> Iterator[None]:
+    """Add to an error that may come from a function of another kind what to do."""
+    try:
+        yield
+    except (TypeError, AttributeError) as error:
+        error.add_note(f"photalign.warp: {note}")
+        raise
 
 
 def _write_points(result: Any, mapped: _Doubles) -> None:

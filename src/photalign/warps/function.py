@@ -14,6 +14,7 @@ from photalign.warps._derivatives import (
     check_derivatives,
     check_points,
     image_points,
+    moved,
 )
 from photalign.warps._evaluators import BACKENDS, evaluator
 from photalign.warps._reading import read_numbers
@@ -193,6 +194,8 @@ class FunctionWarp(Warp):
         """
         points = image_points(shape)
         check_points(self, points)
+        # At the start, what a function should not depend on may cancel.
+        check_points(moved(self, points), points)
         check_derivatives(self, points)
         self._checked.append(True)
 
