@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <numeric>
 #include <utility>
 
 #include "photalign/level_warp.hpp"
@@ -21,18 +22,15 @@ class Units {
   // From the motions of points, [parameter][axis][count].
   Units(const std::vector<float>& jacobian, std::size_t parameters, std::size_t count)
       : size_(parameters), to_params_(parameters) {
+    const std::vector<double> rows = finite_rows(jacobian, parameters, count);
     Matrix metric(parameters);
-    for (std::size_t i = 0; i < 2 * count; ++i) {
-      const auto at = [&](std::size_t k) {
-        return static_cast<double>(jacobian[k * 2 * count + i]);
-      };
-      double sum = 0;
-      for (std::size_t k = 0; k < parameters; ++k) sum += at(k);
-      if (!std::isfinite(sum)) continue;
-      for (std::size_t k = 0; k < parameters; ++k)
-        for (std::size_t l = 0; l < parameters; ++l)
-          metric(k, l) += at(k) * at(l) / static_cast<double>(count);
-    }
+    for (std::size_t k = 0; k < parameters; ++k)
+      for (std::size_t l = 0; l <= k; ++l) {
+        const auto row = [&](std::size_t i) { return rows.begin() + stride(i, count); };
+        metric(k, l) = metric(l, k) =
+            std::inner_product(row(k), row(k) + stride(1, count), row(l), 0.0) /
+            static_cast<double>(count);
+      }
     const Cholesky factor(metric, 0);
     determined_ = factor.ok();
     if (!determined_) return;
@@ -59,6 +57,23 @@ class Units {
   }
 
  private:
+  static std::ptrdiff_t stride(std::size_t rows, std::size_t count) {
+    return static_cast<std::ptrdiff_t>(rows * 2 * count);
+  }
+
+  // The same in double; what some parameter moves by no finite number is moved by none.
+  static std::vector<double> finite_rows(const std::vector<float>& jacobian, std::size_t parameters,
+                                         std::size_t count) {
+    std::vector<double> rows(jacobian.begin(), jacobian.end());
+    for (std::size_t i = 0; i < 2 * count; ++i) {
+      double sum = 0;
+      for (std::size_t k = 0; k < parameters; ++k) sum += rows[k * 2 * count + i];
+      if (std::isfinite(sum)) continue;
+      for (std::size_t k = 0; k < parameters; ++k) rows[k * 2 * count + i] = 0;
+    }
+    return rows;
+  }
+
   std::size_t size_;
   Matrix to_params_;  // upper triangular
   bool determined_ = false;
