@@ -102,8 +102,10 @@ nb::dict bound_align(const AnyArray& reference, const AnyArray& moving,
       .min_overlap = min_overlap,
   };
   WarpStart from;
+  if (start.size() != (function ? static_cast<std::size_t>(function->parameters()) : 9))
+    throw std::invalid_argument("expected a start that fits the warp");
   if (function)
-    from.params.assign(start.data(), start.data() + start.size());
+    from.params = std::vector<double>(start.data(), start.data() + start.size());
   else
     std::copy_n(start.data(), 9, from.matrix.begin());
   StepCallback callback;

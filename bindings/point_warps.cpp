@@ -46,6 +46,7 @@ class PythonWarp final : public PointWarp {
   void map(const double* params, std::int64_t count, const double* points, double* mapped,
            float* jacobian, std::int64_t plane) const override {
     const nb::gil_scoped_acquire gil;
+    if (!evaluate_.is_valid()) throw std::runtime_error("the warp's function is gone");
     const auto n = static_cast<std::size_t>(count), p = static_cast<std::size_t>(parameters_);
     nb::object planes = nb::none();
     if (jacobian)
@@ -170,6 +171,10 @@ std::vector<std::string> bound_operation_names() {
 void bound_map(const PointWarp& warp, const Doubles& params, const Doubles& points,
                const Mapped& mapped, const std::optional<Planes>& jacobian) {
   const auto count = static_cast<std::int64_t>(points.size() / 2);
+  const auto parameters = static_cast<std::size_t>(warp.parameters());
+  if (params.size() != parameters || mapped.size() != points.size() || points.size() % 2 ||
+      (jacobian && jacobian->size() != parameters * points.size()))
+    throw std::invalid_argument("expected arrays that fit the warp and the points");
   const nb::gil_scoped_release release;
   warp.map(params.data(), count, points.data(), mapped.data(),
            jacobian ? jacobian->data() : nullptr, count);

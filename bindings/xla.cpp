@@ -140,6 +140,7 @@ SamplerView sampler_view(const Call& call, const Buffer& stored) {
   const std::int64_t dimension = stored.of.rank - 2;
   expect(dimension >= 1 && dimension <= max_dimension && stored.item_size() > 0);
   view.pad = call.integer("pad");
+  expect(view.pad >= 0);
   image.dtype = dtype_of(stored);
   image.dimension = static_cast<int>(dimension);
   image.channels = stored.last();
@@ -152,9 +153,14 @@ SamplerView sampler_view(const Call& call, const Buffer& stored) {
     stride *= size;
     expect(image.size[a] > 0);
   }
-  view.kernel = static_cast<Kernel>(call.integer("kernel"));
-  view.boundary = static_cast<Boundary>(call.integer("boundary"));
-  view.domain = static_cast<Domain>(call.integer("domain"));
+  const auto choice = [&call]<class Choice>(const char* name, Choice last) {
+    const std::int64_t code = call.integer(name);
+    expect(code >= 0 && code <= static_cast<std::int64_t>(last));
+    return static_cast<Choice>(code);
+  };
+  view.kernel = choice("kernel", Kernel::bspline2);
+  view.boundary = choice("boundary", Boundary::constant);
+  view.domain = choice("domain", Domain::unbounded);
   view.cval = call.number("cval");
   view.fill = call.number("fill");
   view.scale = call.number("scale");
@@ -184,7 +190,8 @@ void for_each_item(std::int64_t items, int threads, const Body& body) {
 }
 
 int threads_for(const Call& call, const Buffer& points) {
-  const bool is_worth_it = points.size() / points.last() > points_per_thread;
+  const bool is_worth_it =
+      points.size() / std::max<std::int64_t>(points.last(), 1) > points_per_thread;
   return is_worth_it ? static_cast<int>(call.integer("threads")) : 1;
 }
 

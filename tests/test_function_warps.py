@@ -486,3 +486,56 @@ def test_every_instruction_set_finds_the_same(method, rng):
             found = pa.align(*images, own("homography"), **options)
         assert_same(found, expected)
         assert_same_covariance(found, expected)
+
+
+def test_motion_is_seen_wherever_it_is(rng):
+    """A wave that leaves corners, middles of sides and the center where they are."""
+    shape = (120, 241)
+    scene, points = waves(rng, shortest=15), pixel_centers(shape)
+
+    def bulge(p, xy):
+        wave = np.sin(2 * np.pi * xy[:, 0] / (shape[1] - 1))
+        return np.stack([xy[:, 0] + p[0] * wave, xy[:, 1]], axis=-1)
+
+    flat = points.reshape(-1, 2)
+    reference = scene(bulge([6.0], flat)).reshape(shape).astype("f4")
+    found = pa.align(
+        reference,
+        scene(points).astype("f4"),
+        pa.warp(bulge, [0.0]),
+        pyramid=pa.Pyramid(levels=1),
+    )
+    assert found.ok
+    assert found.warp.params[0] == pytest.approx(6, abs=0.01)
+
+
+def test_corners_that_go_nowhere_say_nothing(rng):
+    """Seen through a round hole: nothing is known of the corners, all of the shift."""
+    shape = (120, 121)
+    middle = np.array([60.0, 59.5])
+
+    def hole(p, xy):
+        inside = np.hypot(*(xy - middle).T)[:, np.newaxis] < 55
+        return np.where(inside, xy + p, np.nan)
+
+    images = pair(rng, "translation", shape=shape)
+    found = pa.align(*images, pa.warp(hole, [0.0, 0.0]))
+    assert found.ok
+    np.testing.assert_allclose(found.warp.params, SMALL["translation"], atol=0.05)
+    assert np.isnan(found.corner_std).all()
+    assert np.isfinite(found.covariance).all()
+    assert json.loads(found.to_json())["corner_std"] == [[None, None]] * 4
+
+
+def test_a_traceback_keeps_no_memory_of_the_core(rng):
+    """Its arrays are gone when the alignment is."""
+
+    def fails(p, xy):
+        if len(xy) > 1000:
+            raise LookupError
+        return xy + p
+
+    with pytest.raises(LookupError) as caught:
+        pa.align(*pair(rng, "translation"), pa.warp(fails, [0.0, 0.0], trace=False))
+    seen = [entry.frame.f_locals for entry in caught.traceback]
+    assert not any(names.keys() & {"mapped", "jacobian", "plane"} for names in seen)

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "photalign/covariance.hpp"
 #include "photalign/optimize.hpp"
@@ -89,7 +90,7 @@ class Alignment {
   static bool needs_last_kernel(const AlignResult& result) {
     if (result.status == Status::no_descent) return true;
     return result.status == Status::converged &&
-           (largest_corner_std(result) < bias_of_kernel || result.noise > much_noise);
+           (result.deviation < bias_of_kernel || result.noise > much_noise);
   }
 
   struct Ending {
@@ -217,11 +218,16 @@ class Alignment {
                                    const std::vector<double>& of_unknowns, AlignResult& result) {
     const std::size_t n = warp.parameters();
     const std::vector<double> jacobian = warp.changes(state);
-    const auto covariance = [&](std::size_t i, std::size_t j) {
-      double sum = 0;
+    const std::size_t rows = jacobian.size() / n;
+    // Row i of the Jacobian times the covariance.
+    std::vector<double> half(rows * n);
+    for (std::size_t i = 0; i < rows; ++i)
       for (std::size_t k = 0; k < n; ++k)
         for (std::size_t l = 0; l < n; ++l)
-          sum += jacobian[i * n + k] * of_unknowns[k * n + l] * jacobian[j * n + l];
+          half[i * n + l] += jacobian[i * n + k] * of_unknowns[k * n + l];
+    const auto covariance = [&](std::size_t i, std::size_t j) {
+      double sum = 0;
+      for (std::size_t l = 0; l < n; ++l) sum += half[i * n + l] * jacobian[j * n + l];
       return sum;
     };
     for (std::size_t i = 0; i < n; ++i)
@@ -229,14 +235,12 @@ class Alignment {
         result.covariance.push_back((covariance(i, j) + covariance(j, i)) / 2);
     for (std::size_t i = 0; i < 8; ++i)
       result.corner_std[i / 2][i % 2] = std::sqrt(covariance(n + i, n + i));
-  }
-
-  static double largest_corner_std(const AlignResult& result) {
-    double largest = 0;
-    for (const auto& corner : result.corner_std)
-      for (const double std : corner)
-        if (!(std <= largest)) largest = std;
-    return largest;
+    // Of the points that there are; NaN if there is none, or nothing is known.
+    result.deviation = std::numeric_limits<double>::quiet_NaN();
+    for (std::size_t i = n; i < rows; ++i) {
+      const double std = std::sqrt(covariance(i, i));
+      if (!(std <= result.deviation) && !std::isnan(std)) result.deviation = std;
+    }
   }
 
   // The best brightness for the warp of `state`, whatever its residuals may be.
@@ -254,7 +258,7 @@ class Alignment {
     if (!std::isfinite(result.cost)) return Status::nonfinite;
     // Under noise the loss is least near, not at, the point where the steps vanish. Within what the
     // images can tell, either is the result.
-    const double deviation = largest_corner_std(result);
+    const double deviation = result.deviation;
     const bool within_noise = ending.status == Status::no_descent && deviation < certain &&
                               ending.stalled < few_deviations * deviation;
     const bool settled = ending.status == Status::converged || within_noise;

@@ -13,6 +13,8 @@ namespace {
 // Points that tell how parameters move the image, spread so that no two share a column or a row:
 // parameters that move pixels by functions of x alone, or of y, need as many of these as there are.
 constexpr int probes = 512;
+// So many of these tell how far a step moves pixels, and how sure that is.
+constexpr int watched = 256;
 
 // Unknowns in which a warp's parameters are independent and of one size: a unit of any moves the
 // pixels by one, root mean square, and no two move them alike. Damping, and the test for texture,
@@ -96,7 +98,7 @@ class FunctionWarp final : public LevelWarp {
       for (std::size_t k = i; k < parameters(); ++k) state.params[i] += units_(i, k) * step[k];
   }
 
-  // Of what is not a matrix the corners need not move most: middles of sides and the center, too.
+  // Of what is not a matrix the corners need not move most, or at all, or be anywhere.
   double motion(const State& a, const State& b) const override {
     const std::vector<double> p = outline(a), q = outline(b);
     double largest = 0;
@@ -111,22 +113,29 @@ class FunctionWarp final : public LevelWarp {
   }
 
   std::vector<double> changes(const State& state) const override {
-    std::vector<double> corners;
+    std::vector<double> points;
     for (const Point corner : corners_of(grid_.width, grid_.height)) {
       const Point point = grid_.full(corner);
-      corners.insert(corners.end(), {point.x, point.y});
+      points.insert(points.end(), {point.x, point.y});
     }
-    const std::vector<float> moved = motions(state, corners);
-    const std::size_t n = parameters();
-    std::vector<double> jacobian((n + 8) * n);
+    const std::vector<double> inner = outline_points();
+    points.insert(points.end(), inner.begin(), inner.end());
+    std::vector<double> positions;
+    const std::vector<float> moved = motions(state, points, &positions);
+    const std::size_t n = parameters(), count = points.size() / 2;
+    std::vector<double> jacobian((n + 2 * count) * n);
     for (std::size_t k = 0; k < n; ++k)
-      for (std::size_t i = 0; i < n; ++i) {
+      for (std::size_t i = 0; i <= k; ++i) {
         jacobian[i * n + k] = units_(i, k);
-        for (std::size_t corner = 0; corner < 4; ++corner)
+        for (std::size_t point = 0; point < count; ++point)
           for (std::size_t axis = 0; axis < 2; ++axis)
-            jacobian[(n + 2 * corner + axis) * n + k] +=
-                units_(i, k) * static_cast<double>(moved[(2 * i + axis) * 4 + corner]);
+            jacobian[(n + 2 * point + axis) * n + k] +=
+                units_(i, k) * static_cast<double>(moved[(2 * i + axis) * count + point]);
       }
+    for (std::size_t i = 0; i < positions.size(); ++i)  // nothing to see there
+      if (!std::isfinite(positions[i - i % 2]) || !std::isfinite(positions[i - i % 2 + 1]))
+        std::fill_n(jacobian.begin() + static_cast<std::ptrdiff_t>((n + i) * n), n,
+                    std::numeric_limits<double>::quiet_NaN());
     return jacobian;
   }
 
@@ -164,7 +173,7 @@ class FunctionWarp final : public LevelWarp {
   }
 
  private:
-  // Corners, middles of sides and the center, at full resolution.
+  // Corners, middles of sides, the center, and points between, at full resolution.
   std::vector<double> outline_points() const {
     std::vector<double> points;
     const auto place = [](std::int64_t size, int i) {
@@ -175,10 +184,12 @@ class FunctionWarp final : public LevelWarp {
         const Point point = grid_.full({place(grid_.width, i), place(grid_.height, j)});
         points.insert(points.end(), {point.x, point.y});
       }
+    const std::vector<double> inner = spread_points(watched);
+    points.insert(points.end(), inner.begin(), inner.end());
     return points;
   }
 
-  // Where corners, middles of sides and the center go. A step goes from one of the states of the
+  // Where these points go. A step goes from one of the states of the
   // step before, so that half of these were seen already.
   const std::vector<double>& outline(const State& state) const {
     for (const Outline& known : outlines_)
@@ -194,12 +205,14 @@ class FunctionWarp final : public LevelWarp {
   }
 
   // [parameter][axis][point]
-  std::vector<float> motions(const State& state, const std::vector<double>& points) const {
+  std::vector<float> motions(const State& state, const std::vector<double>& points,
+                             std::vector<double>* to = nullptr) const {
     const std::size_t count = points.size() / 2;
     std::vector<double> positions(points.size());
     std::vector<float> jacobian(2 * parameters() * count);
     warp_.map(state.params.data(), static_cast<std::int64_t>(count), points.data(),
               positions.data(), jacobian.data(), static_cast<std::int64_t>(count));
+    if (to) *to = std::move(positions);
     return jacobian;
   }
 

@@ -68,6 +68,7 @@ struct AlignResult {
   std::vector<double>
       covariance;           // of the parameters of `parameters_of`, row major; NaN if unknown
   double corner_std[4][2];  // of the mapped corners of the reference, clockwise from (0, 0), px
+  double deviation = 0;     // largest standard deviation of a mapped point, px
   std::vector<StepRecord> steps;
 };
 

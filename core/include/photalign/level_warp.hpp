@@ -25,11 +25,12 @@ class LevelWarp {
   virtual void to_level(State& state) const = 0;
   virtual void to_full(State& state) const = 0;
   virtual void step(State& state, const double* step, Composition composition) const = 0;
-  // The largest distance between the corners of the reference under two states, in pixels of level
-  // 0. States are those of this level, or of level 0 if there is none above.
+  // The largest distance between points of the reference, the corners first, under two states, in
+  // pixels of level 0. States are those of this level, or of level 0 if there is none above.
   virtual double motion(const State& a, const State& b) const = 0;
-  // How the user's parameters, and then x and y of the mapped corners of the reference, change with
-  // the unknowns, at full resolution: row major, a row for each of them.
+  // How the user's parameters, and then x and y of the mapped corners of the reference and maybe of
+  // other points, change with the unknowns, at full resolution: row major, a row for each of them.
+  // NaN for points that are mapped to nothing.
   virtual std::vector<double> changes(const State& state) const = 0;
   // Adds a channel's sums to J'WJ and J'Wr; gain and bias of the channel are at `at`, if there are
   // any.

@@ -17,6 +17,10 @@ PHOTALIGN_ISA_BEGIN
 // d[i] = derivative of `from` along one of its axes, `step` apart, at place `at` of `count`.
 inline void differentiate(const double* from, std::int64_t step, std::int64_t at,
                           std::int64_t count, std::int64_t width, float* d) {
+  if (count == 1) {  // nothing to tell it from: no frame
+    for (std::int64_t i = 0; i < width; ++i) d[i] = 0;
+    return;
+  }
   if (at > 0 && at < count - 1) {
     for (std::int64_t i = 0; i < width; ++i)
       d[i] = static_cast<float>(0.5 * (from[i + step] - from[i - step]));

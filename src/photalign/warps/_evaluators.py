@@ -84,7 +84,7 @@ def evaluator(
         evaluate = _Differentiated(in_torch.DifferentiatedFunction(function))
     else:
         evaluate = ByJet(function)
-    return _core.PythonWarp(evaluate, n_params)
+    return _core.PythonWarp(_Shielded(evaluate), n_params)
 
 
 def _compiled(
@@ -111,6 +111,30 @@ def _compiled(
         )
     capsule = tuple.__getitem__(function, 0)
     return _core.CompiledWarp(capsule, n_params, signature["data"] is not None)
+
+
+class _Shielded:
+    """An evaluator whose arrays, which end with the call, no traceback keeps."""
+
+    def __init__(self, evaluate: Evaluator) -> None:
+        self.evaluate = evaluate
+
+    def __call__(
+        self,
+        params: _Doubles,
+        points: _Doubles,
+        mapped: _Doubles,
+        jacobian: _Planes | None,
+    ) -> None:
+        try:
+            self.evaluate(params, points, mapped, jacobian)
+        except BaseException as error:
+            del mapped, jacobian
+            own = error.__traceback__ and error.__traceback__.tb_next
+            while own and own.tb_frame.f_code.co_filename == __file__:
+                own.tb_frame.clear()
+                own = own.tb_next
+            raise
 
 
 class _WithJacobian:
