@@ -219,6 +219,8 @@ def test_kinks_have_the_derivatives_that_are_documented():
     np.testing.assert_array_equal(np.minimum(zero, 0.0).jacobian(), [0.5, 0])
     np.testing.assert_array_equal(np.clip(zero, 0, 1).jacobian(), [0.5, 0])
     np.testing.assert_array_equal(np.hypot(zero, one).jacobian(), [0, 0])
+    np.testing.assert_array_equal(np.arctan2(zero, one).jacobian(), [0, 0])
+    np.testing.assert_array_equal(np.arctan2(zero, 0.0).jacobian(), [0, 0])
     both = np.stack([zero, one])
     np.testing.assert_array_equal(np.linalg.norm(both).jacobian(), [0, 0])
     np.testing.assert_array_equal(np.max(both).jacobian(), [0.5, 0.5])

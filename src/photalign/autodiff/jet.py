@@ -61,8 +61,8 @@ class Jet(Protocols, ArrayMethods):
     Notes
     -----
     Where a function has a kink, its derivative is: of `abs` at 0 it is 0; of `minimum`,
-    `maximum` and `clip` where two arguments agree it is the mean of both; of `hypot`
-    and `norm` at the origin it is 0; of `floor`, `round` and `sign` it is 0 everywhere.
+    `maximum` and `clip` where two arguments agree it is the mean of both; of `hypot`,
+    `norm` and `arctan2` at the origin it is 0; of `floor`, `round` and `sign` it is 0 everywhere.
     An infinite derivative, that of `sqrt` at 0, leaves partials alone that are 0.
 
     A jet keeps references to arrays that it was multiplied with, they are partials.
