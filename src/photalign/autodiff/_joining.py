@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from copy import copy
 from typing import Any
 
 import numpy as np
@@ -56,7 +57,8 @@ def stack(arrays: Any, axis: int = 0) -> Jet:
     n_axes = len(shape) + 1
     if not -n_axes <= axis < n_axes:
         np.stack([np.empty(shape)], axis)  # says what is wrong
-    jets = [a if isinstance(a, Jet) else make(a, {}, seed) for a in operands]
+    # Others may assign entries of theirs.
+    jets = [copy(a) if isinstance(a, Jet) else make(a, {}, seed) for a in operands]
     return stacked(jets, axis % n_axes, seed)
 
 
