@@ -70,10 +70,10 @@ class Jet(Protocols, ArrayMethods):
     A jet keeps references to arrays that it was multiplied with, they are partials.
     Do not change them in place before you have read the derivatives.
 
-    A jet never changes with another, in contrast to views of arrays. ``b[2:4] *= 2`` and
-    ``b[2] = 1`` change `b`; after ``c = b[2:4]``, ``c *= 2`` makes a new jet and leaves
-    `b` alone. Where NumPy would change another array as well, as by ``c[0] = 1`` or
-    ``b[2:4][0] = 1``, assigning entries raises TypeError; take ``c.copy()`` first.
+    A jet never changes with another, in contrast to views of arrays. ``b[2] = 1`` and
+    ``b[2:4] *= 2`` change `b`; after ``c = b[2:4]``, ``c *= 2`` makes a new jet and
+    leaves `b` alone. Where NumPy would change another array as well, as by ``c[0] = 1``
+    or ``b[2:4][0] = 1``, assigning entries raises TypeError; take ``c.copy()`` first.
 
     Jets nest one level: there are no jets of jets.
 
