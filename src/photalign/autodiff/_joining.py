@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from copy import copy
 from typing import Any
 
 import numpy as np
@@ -58,7 +57,7 @@ def stack(arrays: Any, axis: int = 0) -> Jet:
     if not -n_axes <= axis < n_axes:
         np.stack([np.empty(shape)], axis)  # says what is wrong
     # Others may assign entries of theirs.
-    jets = [copy(a) if isinstance(a, Jet) else make(a, {}, seed) for a in operands]
+    jets = [a.__copy__() if isinstance(a, Jet) else make(a, {}, seed) for a in operands]
     return stacked(jets, axis % n_axes, seed)
 
 

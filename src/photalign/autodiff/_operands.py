@@ -44,6 +44,8 @@ def read(operands: Iterable[Any], name: str) -> list[Any]:
     float32.
     """
     given = list(operands)
+    if all(isinstance(x, Jet) for x in given):
+        return given
     kinds = [x.dtype for x in given if isinstance(x, Jet | np.ndarray | np.generic)]
     kind = np.result_type(np.float32, *(k for k in kinds if k.kind in "biuf"))
     return [x if isinstance(x, Jet) else _constant(x, name, kind) for x in given]
