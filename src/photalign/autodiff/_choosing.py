@@ -117,9 +117,11 @@ def variance(
     return total / (a.size / total.size - ddof)
 
 
-def deviation(a: Any, axis: Any = None, **options: Any) -> Any:
+def deviation(
+    a: Any, axis: Any = None, *, ddof: float = 0, keepdims: bool = False
+) -> Any:
     """Return the square root of the variance."""
-    return np.sqrt(variance(a, axis, **options))
+    return np.sqrt(variance(a, axis, ddof=ddof, keepdims=keepdims))
 
 
 RULES: dict[Any, Callable[..., Any]] = {

@@ -15,8 +15,11 @@ from photalign.autodiff.jet import Jet
 
 def name_of(function: Any) -> str:
     """Return the name of a function as users write it."""
-    module = getattr(function, "__module__", None) or "numpy"
-    return f"{module}.{function.__name__}"
+    name: str = function.__name__
+    module = getattr(function, "__module__", None)
+    if module is None and getattr(np, name, None) is function:
+        module = "numpy"
+    return f"{module}.{name}" if module else name
 
 
 def no_rule(name: str) -> TypeError:

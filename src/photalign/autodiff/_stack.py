@@ -104,6 +104,10 @@ class Stack(Jet):
         return self._together().__copy__()
 
 
+# To users it is a jet, in messages of Python too.
+Stack.__name__ = Stack.__qualname__ = "Jet"
+
+
 def stacked(components: Sequence[Jet], axis: int, seed: Seed) -> Stack:
     """Put jets of one shape, that nobody else has, side by side.
 

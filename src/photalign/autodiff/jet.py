@@ -109,8 +109,13 @@ class Jet(Protocols, ArrayMethods):
         value: ArrayLike,
         partials: Mapping[int, ArrayLike] | None = None,
         *,
-        n_params: int,
+        n_params: int | None = None,
     ) -> None:
+        if n_params is None:
+            raise TypeError(
+                "n_params: expected how many parameters there are, got none; "
+                "Jet.seed(params) makes jets of parameters"
+            )
         self._value = np.array(as_real(value, "value"))[()]
         self._seed = open_seed(positive_integer(n_params, "n_params"))
         self._partials = {}
