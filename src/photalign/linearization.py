@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from math import isfinite
 from typing import cast
 
 import numpy as np
@@ -19,7 +20,7 @@ from photalign._point_blocks import (
 from photalign._types import ArrayLike, FloatArray
 from photalign.autodiff.jet import Jet
 from photalign.brightness import Brightness
-from photalign.losses import Loss, Squared, Tukey, as_loss
+from photalign.losses import Loss, Squared, as_loss
 from photalign.sampling import Sampler
 
 __all__ = ["Linearization", "linearize"]
@@ -211,6 +212,9 @@ def linearize(
     -----
     Sums are taken in float64, in an order that depends on neither threads nor blocks.
 
+    An outlier that Tukey's loss gives no influence may count in `cost`, `weight` and
+    `count` although its Jacobian is not finite: nothing else shows it.
+
     Of several channels, S = sum of w g g' comes first, with the gradients g, and J'SJ
     after it, so that channels cost next to nothing.
 
@@ -268,12 +272,11 @@ def linearize(
         return made_blocks(sampler, cast("PointFunction", points), len(observed))
 
     used = as_loss(loss)
+    at = _sum(sampler, blocks, observed, used, threads)
     # Looking at all Jacobians beforehand would take long, and one that is not finite
-    # shows in the sums. Only Tukey's loss hides those of outliers.
-    if not isinstance(used, Tukey):
-        at = _sum(sampler, blocks, observed, used, threads)
-        if np.isfinite(np.diagonal(at.hessian)).all():
-            return at
+    # shows in the sums.
+    if isfinite(at.hessian.trace()):
+        return at
 
     def finite_blocks() -> Iterable[PointBlock]:
         return (block.differentiable() for block in blocks())
