@@ -273,3 +273,8 @@ def test_without_jax_the_message_says_what_to_install(
 def test_photalign_alone_does_not_import_jax() -> None:
     code = "import sys, photalign, photalign.autodiff; assert 'jax' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_linearize_says_whose_sampler_it_wants() -> None:
+    with pytest.raises(TypeError, match=r"got photalign\.autodiff\.jax\.Sampler; pass"):
+        pa.linearize(pj.Sampler(np.zeros((9, 9))), [[1, 1]], [[[1], [0]]], [0])

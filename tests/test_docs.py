@@ -6,11 +6,14 @@ import ast
 import doctest
 import inspect
 import re
+import shutil
+import subprocess
 import sys
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import typer
 
@@ -73,6 +76,29 @@ def test_examples_run(
     finally:
         if "jax" in sys.modules:  # what a page sets is not for others
             sys.modules["jax"].config.update("jax_enable_x64", False)
+
+
+@pytest.mark.skipif(shutil.which("cc") is None, reason="no C compiler")
+def test_warp_in_c_is_the_warp_in_python(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    page = (DOCS / "own-warps.md").read_text("utf-8")
+    blocks = re.findall(r"^```(c|sh|py|python)\n(.*?)^```$", page, re.M | re.S)
+    (source,) = (text for kind, text in blocks if kind == "c")
+    (build,) = (text for _, text in blocks if text.startswith("cc "))
+    (call,) = (text for kind, text in blocks if kind == "py")
+    Path("radial.c").write_text(source)
+    subprocess.run(build, shell=True, check=True)
+    names: dict[str, Any] = {}
+    exec(next(text for kind, text in blocks if kind == "python") + call, names)
+    in_c, in_python = (
+        names[name].with_params([0.06, 1.5, -0.7]) for name in ("in_c", "start")
+    )
+    points = [[3.0, 5.0], [150.0, 20.0], [79.5, 59.5]]
+    for method in ("__call__", "jacobian"):
+        expected = getattr(in_python, method)(points)
+        np.testing.assert_allclose(getattr(in_c, method)(points), expected, rtol=1e-13)
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ import pickle
 
 import numpy as np
 import pytest
+from scipy.special import erf
 
 import photalign as pa
 
@@ -105,9 +106,9 @@ def test_stack_gives_its_parts_back():
     p = pa.Jet.seed([1.0, 2.0])
     u, v = p[0] * np.ones(4), p[1] * np.ones(4)
     both = np.stack([u, v], axis=-1)
-    assert both[..., 0] is u
-    assert both[..., 1] is v
-    assert np.stack([u, v])[1] is v
+    for part, given in ((both[..., 0], u), (both[..., 1], v), (np.stack([u, v])[1], v)):
+        assert np.shares_memory(part.value, given.value)
+        assert part.partials.keys() == given.partials.keys()
     assert (both.shape, both.ndim, both.size, len(both)) == ((4, 2), 2, 8, 4)
     np.testing.assert_array_equal(both[2].value, [1, 2])
     assert both[..., :1].shape == (4, 1)
@@ -219,6 +220,8 @@ def test_kinks_have_the_derivatives_that_are_documented():
     np.testing.assert_array_equal(np.minimum(zero, 0.0).jacobian(), [0.5, 0])
     np.testing.assert_array_equal(np.clip(zero, 0, 1).jacobian(), [0.5, 0])
     np.testing.assert_array_equal(np.hypot(zero, one).jacobian(), [0, 0])
+    np.testing.assert_array_equal(np.arctan2(zero, one).jacobian(), [0, 0])
+    np.testing.assert_array_equal(np.arctan2(zero, 0.0).jacobian(), [0, 0])
     both = np.stack([zero, one])
     np.testing.assert_array_equal(np.linalg.norm(both).jacobian(), [0, 0])
     np.testing.assert_array_equal(np.max(both).jacobian(), [0.5, 0.5])
@@ -312,7 +315,18 @@ def test_assignment_of_one_number_to_an_array_says_why_it_failed(jet):
         (lambda jet: np.sum(jet, 0, float), r"numpy\.sum: expected no other options"),
         (lambda jet: np.take(X, jet), "expected an array without derivatives"),
         (lambda jet: np.roll(jet, jet), "expected no Jet but the first argument"),
-        (lambda jet: np.stack([jet, jet], dtype="f4"), "unexpected keyword|dtype"),
+        (
+            lambda jet: np.stack([jet, jet], dtype="f4"),
+            r"numpy\.stack: expected no other arguments with a Jet than arrays, axis; "
+            r".*'dtype'",
+        ),
+        (lambda jet: np.max(jet, initial=0), r"numpy\.max: expected no .*'initial'"),
+        (lambda jet: jet.std(mean=0), r"numpy\.std: expected no .*'mean'"),
+        (lambda jet: erf(jet), "^erf has no rule for Jet"),
+        (lambda jet: f"{jet[0]:.3f}", r"format jet\.value: f'\{jet\.value:\.3f\}'"),
+        (lambda jet: pa.Jet(3), r"n_params: .*Jet\.seed\(params\)"),
+        (lambda jet: jet.foo, "'Jet' object has no attribute 'foo'"),
+        (lambda jet: (jet * 1).foo, "'Jet' object has no attribute 'foo'"),
         (lambda jet: np.linalg.norm(jet, 1), r"got ord=1"),
         (lambda jet: jet * 1j, "expected real numbers beside a Jet"),
         (lambda jet: jet + np.array([object()] * 3), "expected real numbers"),
@@ -324,8 +338,12 @@ def test_assignment_of_one_number_to_an_array_says_why_it_failed(jet):
     ],
 )
 def test_what_has_no_rule_is_named(misuse, message, jet):
-    with pytest.raises((TypeError, IndexError), match=message):
+    with pytest.raises((TypeError, IndexError, AttributeError), match=message):
         misuse(jet)
+
+
+def test_jets_are_formatted_as_they_are_shown(jet):
+    assert f"{jet}" == str(jet) == repr(jet)
 
 
 def test_jets_nest_one_level(jet):

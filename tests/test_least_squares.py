@@ -272,10 +272,29 @@ def test_what_is_invalid_has_no_row_whatever_the_points_do(rng):
     assert np.isfinite(jac([0.5, 0.5])).all()
 
 
+def test_derivative_that_is_not_finite_makes_no_row(rng):
+    moving = pa.Sampler(picture(rng, SHAPE))
+
+    def jacobian(params, points):
+        rows = np.array(by_shift(params, points))
+        rows[7, 0, 0], rows[9, 1, 0] = np.nan, np.inf
+        return rows
+
+    move = pa.warp(lambda p, xy: xy + p, [0.0, 0.0]).function
+    _, jac = pa.residuals(moving, move, np.zeros(SHAPE), jacobian=jacobian)
+    _, expected = pa.residuals(moving, move, np.zeros(SHAPE), jacobian=by_shift)
+    rows, expected = jac([0.5, 0.5]), expected([0.5, 0.5])
+    assert not rows[[7, 9]].any()
+    assert expected[[7, 9]].any()
+    others = np.delete(np.arange(len(rows)), [7, 9])
+    np.testing.assert_array_equal(rows[others], expected[others])
+
+
 @pytest.mark.parametrize(
     ("change", "error", "message"),
     [
         ({"sampler": np.zeros((9, 9))}, TypeError, r"pass pa\.Sampler\(image\)"),
+        ({"sampler": [1.0]}, TypeError, r"a photalign\.Sampler, got list; pass pa"),
         ({"warp": "afine"}, ValueError, "warp: .*did you mean 'affine'"),
         ({"warp": 3}, TypeError, "warp: expected a name, a class of warps or a func"),
         ({"warp": np.eye(3)}, TypeError, "warp: expected a name"),

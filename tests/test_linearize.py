@@ -610,6 +610,14 @@ def test_terms_add_up(rng):
     assert (robust + robust).scale == robust.scale
 
 
+def test_sum_adds_terms_up_without_a_start(rng):
+    terms = [pa.linearize(*problem(rng).arguments) for _ in range(3)]
+    assert same_bits(sum(terms), terms[0] + terms[1] + terms[2])
+    for other in (1, 0.0, None):
+        with pytest.raises(TypeError, match="unsupported operand"):
+            other + terms[0]
+
+
 def test_terms_of_other_unknowns_do_not_add_up(rng):
     one, other = (pa.linearize(*problem(rng, parameters=n).arguments) for n in (3, 4))
     with pytest.raises(ValueError, match="other: expected 3 unknowns, got 4"):

@@ -140,8 +140,13 @@ def _solves(brightness: str | Brightness) -> bool:
 def differentiable(sampler: Sampler, what: str) -> None:
     """Check that a sampler is one, and that its kernel has derivatives."""
     if not isinstance(sampler, Sampler):
+        kind = type(sampler)
+        # There are samplers for JAX and PyTorch, too.
+        hidden = ("builtins", "_")
+        names = [*kind.__module__.split("."), kind.__name__]
+        public = ".".join(name for name in names if not name.startswith(hidden))
         raise TypeError(
-            f"sampler: expected a Sampler, got {type(sampler).__name__}; "
+            f"sampler: expected a photalign.Sampler, got {public}; "
             "pass pa.Sampler(image)"
         )
     sampler._expect_derivatives(what)

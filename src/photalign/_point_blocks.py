@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 
 import numpy as np
@@ -38,6 +38,16 @@ class PointBlock:
     where: slice
     points: Array
     jacobian: Array
+
+    def differentiable(self) -> PointBlock:
+        """Return the block with NaN for points whose Jacobian is not finite."""
+        # A sum is had in half the time, and tells as much of all at once.
+        with np.errstate(invalid="ignore", over="ignore"):
+            if np.isfinite(self.jacobian.sum()):
+                return self
+        points = self.points.copy()
+        points[~np.isfinite(self.jacobian).all(axis=(1, 2))] = np.nan
+        return replace(self, points=points)
 
 
 def given_block(

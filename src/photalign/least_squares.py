@@ -46,7 +46,8 @@ def residuals(
     solver that wants vectors. The residual is ``gain * sampler(warp(points)) + bias -
     reference``, times the root of its weight. There is one for each channel of each
     point, M in all, in the order of the reference; where it is invalid, it and its row
-    of the Jacobian are 0.
+    of the Jacobian are 0. Where only the row is not finite, it is 0, and the residual
+    stays as it is.
 
     Parameters
     ----------
@@ -261,7 +262,7 @@ class _Residuals:
                 at = params.size + 2 * c
                 rows[:, c, at] = samples.values[:, c] * self._root[:, c]
                 rows[:, c, at + 1] = self._root[:, c]
-        rows[~samples.used] = 0
+        rows[~(samples.used & np.isfinite(rows).all(axis=-1))] = 0
         return rows.reshape(n * channels, -1)
 
     def _sample(self, unknowns: ArrayLike) -> _Samples:

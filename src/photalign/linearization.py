@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from math import isfinite
 from typing import cast
 
 import numpy as np
@@ -121,6 +122,10 @@ class Linearization:
         step: FloatArray = units * np.linalg.solve(factor.T, half)
         return step
 
+    def __radd__(self, other: int) -> Linearization:
+        """Begin a `sum`, which starts from 0."""
+        return self if type(other) is int and other == 0 else NotImplemented
+
     def __add__(self, other: Linearization) -> Linearization:
         """Add the terms of other residuals with the same unknowns."""
         if not isinstance(other, Linearization):
@@ -159,8 +164,8 @@ def linearize(
     One pass samples values and gradients, weighs the residuals and adds up the normal
     equations; the Jacobian of the residuals, (N, P), is never in memory.
 
-    Residuals do not count where the sample is invalid, where the reference is not
-    finite, and where the weight is 0.
+    Residuals do not count where the sample is invalid, where the reference or the
+    Jacobian of the point is not finite, and where the weight is 0.
 
     Parameters
     ----------
@@ -172,7 +177,7 @@ def linearize(
         flattened points, some thousand at a time and in order, it returns a `Jet` of
         shape (n, ndim), or points and their Jacobian, shapes (n, ndim) and (n, ndim,
         P). If the scale of the loss has to be estimated, the function is called twice
-        for each block.
+        for each block; if some Jacobian is not finite, everything is done again.
     point_jacobian : array_like, shape (..., ndim, P), or None
         Derivatives of the points by P parameters, as ``warp.jacobian`` returns them.
         None if `points` is a `Jet` or a function.
@@ -206,6 +211,9 @@ def linearize(
     Notes
     -----
     Sums are taken in float64, in an order that depends on neither threads nor blocks.
+
+    An outlier that Tukey's loss gives no influence may count in `cost`, `weight` and
+    `count` although its Jacobian is not finite: nothing else shows it.
 
     Of several channels, S = sum of w g g' comes first, with the gradients g, and J'SJ
     after it, so that channels cost next to nothing.
@@ -264,23 +272,32 @@ def linearize(
         return made_blocks(sampler, cast("PointFunction", points), len(observed))
 
     used = as_loss(loss)
-    if used.scale is None and not isinstance(used, Squared):
-        used = replace(used, scale=_estimated_scale(sampler, blocks(), observed))
-    return _sum(sampler, blocks(), observed, used, threads)
+    at = _sum(sampler, blocks, observed, used, threads)
+    # Looking at all Jacobians beforehand would take long, and one that is not finite
+    # shows in the sums.
+    if isfinite(at.hessian.trace()):
+        return at
+
+    def finite_blocks() -> Iterable[PointBlock]:
+        return (block.differentiable() for block in blocks())
+
+    return _sum(sampler, finite_blocks, observed, used, threads)
 
 
 def _sum(
     sampler: Sampler,
-    blocks: Iterable[PointBlock],
+    blocks: Callable[[], Iterable[PointBlock]],
     observed: Observations,
     loss: Loss,
     threads: int | None,
 ) -> Linearization:
+    if loss.scale is None and not isinstance(loss, Squared):
+        loss = replace(loss, scale=_estimated_scale(sampler, blocks(), observed))
     scale = loss.scale or 0.0
     hessian = gradient = np.empty(0)
     totals = np.zeros(3)
     weights = observed.weights
-    for block in blocks:
+    for block in blocks():
         if not gradient.size:
             unknowns = block.jacobian.shape[-1]
             unknowns += 2 * observed.channels if observed.solves_brightness else 0

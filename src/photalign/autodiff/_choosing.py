@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from photalign.autodiff._operands import (
-    as_constant,
     partials_of,
+    read,
     seed_of,
     shape_of,
     value_of,
@@ -21,14 +21,10 @@ from photalign.autodiff.jet import Jet, make
 def where(condition: Any, *choices: Any) -> Any:
     """Take entries of one array where a condition holds, else of the other."""
     condition = value_of(condition)
-    if not choices:
-        return np.where(condition)
-    one, other = (
-        x if isinstance(x, Jet) else as_constant(x, "numpy.where") for x in choices
-    )
+    if not any(isinstance(choice, Jet) for choice in choices):
+        return np.where(condition, *choices)  # only the condition was a jet
+    one, other = read(choices, "numpy.where")
     value = np.where(condition, value_of(one), value_of(other))
-    if not isinstance(one, Jet) and not isinstance(other, Jet):
-        return value  # only the condition was a jet
     ours, theirs = partials_of(one), partials_of(other)
     partials: Partials = {
         k: np.where(condition, ours.get(k, 0.0), theirs.get(k, 0.0))
@@ -121,9 +117,11 @@ def variance(
     return total / (a.size / total.size - ddof)
 
 
-def deviation(a: Any, axis: Any = None, **options: Any) -> Any:
+def deviation(
+    a: Any, axis: Any = None, *, ddof: float = 0, keepdims: bool = False
+) -> Any:
     """Return the square root of the variance."""
-    return np.sqrt(variance(a, axis, **options))
+    return np.sqrt(variance(a, axis, ddof=ddof, keepdims=keepdims))
 
 
 RULES: dict[Any, Callable[..., Any]] = {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from inspect import signature
 from typing import Any
 
 import numpy as np
@@ -27,7 +28,25 @@ def call(function: Any, args: tuple[Any, ...], options: dict[str, Any]) -> Any:
         raise no_rule(name_of(function))
     if options and options.get("out") is not None:
         raise refuse_output(name_of(function))
-    return rule(*args, **options)
+    try:
+        return rule(*args, **options)
+    except TypeError:
+        _expect_arguments(function, rule, args, options)
+        raise
+
+
+def _expect_arguments(
+    function: Any, rule: Rule, args: tuple[Any, ...], options: dict[str, Any]
+) -> None:
+    """Check that a rule knows the arguments of the function."""
+    known = signature(rule)
+    try:
+        known.bind(*args, **options)
+    except TypeError as error:
+        raise TypeError(
+            f"{name_of(function)}: expected no other arguments with a Jet than "
+            f"{', '.join(known.parameters)}; {error}"
+        ) from None
 
 
 def _of_values(function: Rule) -> Rule:

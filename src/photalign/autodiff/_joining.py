@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from photalign.autodiff._operands import (
-    as_constant,
     name_of,
     partials_of,
+    read,
     seed_of,
     shape_of,
     value_of,
@@ -22,19 +22,13 @@ from photalign.autodiff.jet import Jet, make
 JOINS = (np.concatenate, np.hstack, np.dstack)
 
 
-def _operands(function: Any, arrays: Any) -> list[Any]:
-    return [
-        a if isinstance(a, Jet) else as_constant(a, name_of(function)) for a in arrays
-    ]
-
-
 def joined(function: Any, arrays: Any, *axis: Any, **options: Any) -> Jet:
     """Join arrays along an axis that they have."""
     if options.keys() - {"axis"} or len(axis) > 1:
         raise TypeError(
             f"{name_of(function)}: expected no other option than axis with a Jet"
         )
-    operands = _operands(function, arrays)
+    operands = read(arrays, name_of(function))
     value = function([value_of(a) for a in operands], *axis, **options)
     support = {k for a in operands for k in partials_of(a)}
     partials: Partials = {
@@ -50,7 +44,7 @@ def joined(function: Any, arrays: Any, *axis: Any, **options: Any) -> Jet:
 
 def stack(arrays: Any, axis: int = 0) -> Jet:
     """Join arrays of one shape along a new axis."""
-    operands = _operands(np.stack, arrays)
+    operands = read(arrays, "numpy.stack")
     seed = seed_of(operands)
     shape = operands[0].shape
     kind = operands[0].dtype
@@ -62,7 +56,8 @@ def stack(arrays: Any, axis: int = 0) -> Jet:
     n_axes = len(shape) + 1
     if not -n_axes <= axis < n_axes:
         np.stack([np.empty(shape)], axis)  # says what is wrong
-    jets = [a if isinstance(a, Jet) else make(a, {}, seed) for a in operands]
+    # Others may assign entries of theirs.
+    jets = [a.__copy__() if isinstance(a, Jet) else make(a, {}, seed) for a in operands]
     return stacked(jets, axis % n_axes, seed)
 
 
@@ -73,7 +68,7 @@ def _of_one_type(operands: list[Any]) -> list[Any]:
 
 def column_stack(tup: Sequence[Any]) -> Jet:
     """Make columns of arrays of one axis; join others along their second."""
-    operands = _operands(np.column_stack, tup)
+    operands = read(tup, "numpy.column_stack")
     if all(len(shape_of(a)) == 1 for a in operands):
         return stack(operands, -1)
     return joined(np.column_stack, operands)
@@ -81,7 +76,7 @@ def column_stack(tup: Sequence[Any]) -> Jet:
 
 def vstack(tup: Sequence[Any]) -> Jet:
     """Make rows of arrays of one axis; join others along their first."""
-    operands = _operands(np.vstack, tup)
+    operands = read(tup, "numpy.vstack")
     if all(len(shape_of(a)) == 1 for a in operands):
         return stack(operands, 0)
     return joined(np.vstack, operands)

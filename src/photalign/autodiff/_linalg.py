@@ -9,8 +9,8 @@ import numpy as np
 
 from photalign._types import Array
 from photalign.autodiff._operands import (
-    as_constant,
     partials_of,
+    read,
     seed_of,
     shape_of,
     value_of,
@@ -53,10 +53,7 @@ def inv(a: Any) -> Jet:
 
 def solve(a: Any, b: Any) -> Jet:
     """Solve A x = b: A dx = db - dA x."""
-    left, right = (
-        x if isinstance(x, Jet) else as_constant(x, "numpy.linalg.solve")
-        for x in (a, b)
-    )
+    left, right = read((a, b), "numpy.linalg.solve")
     matrix, rhs = value_of(left), value_of(right)
     value = np.linalg.solve(matrix, rhs)
     is_vector = rhs.ndim == (matrix.ndim - 1 if _IS_NUMPY_1 else 1)

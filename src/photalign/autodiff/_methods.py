@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from copy import copy
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
@@ -59,7 +60,7 @@ class ArrayMethods:
 
     def flatten(self) -> Jet:
         """See `numpy.ravel`."""
-        return self._apply(np.ravel)
+        return copy(self._apply(np.ravel))
 
     def copy(self) -> Jet:
         """See `numpy.copy`."""

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
+from photalign.autodiff._entries import marked
 from photalign.autodiff._operands import name_of
 from photalign.autodiff._partials import Partials, full
 from photalign.autodiff.jet import Jet, make
@@ -114,7 +115,8 @@ def moved(function: Any, keywords: Keywords, *args: Any, **options: Any) -> Jet:
         return function(full(partial, shape), *args[1:], **options)
 
     value = function(jet._value, *args[1:], **options)
-    return make(value, {k: move(v) for k, v in jet._partials.items()}, jet._seed)
+    found = make(value, {k: move(v) for k, v in jet._partials.items()}, jet._seed)
+    return cast("Jet", marked(found, jet))
 
 
 def split(function: Any, *args: Any, **options: Any) -> list[Jet]:
@@ -127,7 +129,8 @@ def split(function: Any, *args: Any, **options: Any) -> list[Jet]:
         pieces = function(full(v, jet.shape), *args[1:], **options)
         for piece, found in zip(pieces, partials, strict=True):
             found[k] = piece
-    return [make(v, p, jet._seed) for v, p in zip(values, partials, strict=True)]
+    parts = zip(values, partials, strict=True)
+    return [marked(make(v, p, jet._seed), jet) for v, p in parts]
 
 
 def at_least(function: Callable[..., Any], *arrays: Any) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -14,8 +15,11 @@ from photalign.autodiff.jet import Jet
 
 def name_of(function: Any) -> str:
     """Return the name of a function as users write it."""
-    module = getattr(function, "__module__", None) or "numpy"
-    return f"{module}.{function.__name__}"
+    name: str = function.__name__
+    module = getattr(function, "__module__", None)
+    if module is None and getattr(np, name, None) is function:
+        module = "numpy"
+    return f"{module}.{name}" if module else name
 
 
 def no_rule(name: str) -> TypeError:
@@ -35,12 +39,23 @@ def refuse_output(name: str) -> TypeError:
     )
 
 
-def as_constant(operand: Any, name: str, kind: Any = np.float32) -> Array:
-    """Read an operand that is no jet, in at least this type of real numbers.
+def read(operands: Iterable[Any], name: str) -> list[Any]:
+    """Read the operands of a function: jets as they are, others as arrays.
 
     Slopes are computed of constants too, so these must be as exact as jets are. As in
-    NumPy, a Python number takes the type, and small integers fit into float32.
+    NumPy, a Python number takes the type of the others, and small integers fit into
+    float32.
     """
+    given = list(operands)
+    if all(isinstance(x, Jet) for x in given):
+        return given
+    kinds = [x.dtype for x in given if isinstance(x, Jet | np.ndarray | np.generic)]
+    kind = np.result_type(np.float32, *(k for k in kinds if k.kind in "biuf"))
+    return [x if isinstance(x, Jet) else _constant(x, name, kind) for x in given]
+
+
+def _constant(operand: Any, name: str, kind: np.dtype[Any]) -> Array:
+    """Read an operand that is no jet, in at least this type of real numbers."""
     if type(operand) in (float, int, bool):
         return np.asarray(operand, kind)
     if isinstance(operand, np.ma.MaskedArray):

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from photalign.autodiff._operands import (
-    as_constant,
     name_of,
     partials_of,
+    read,
     seed_of,
     shape_of,
     value_of,
@@ -35,7 +35,7 @@ def bilinear(function: Any, one: Any, other: Any, *args: Any, **options: Any) ->
     name = name_of(function)
     if any(isinstance(x, Jet) for x in (*args, *options.values())):
         raise TypeError(f"{name}: expected no jets but the first two arguments")
-    operands = [x if isinstance(x, Jet) else as_constant(x, name) for x in (one, other)]
+    operands = read((one, other), name)
 
     if function is np.tensordot and len(shape_of(operands[1])) == 1:
         axes = args[0] if args else options.get("axes")
@@ -60,10 +60,10 @@ def einsum(*args: Any, **options: Any) -> Jet:
     places = (
         range(1, len(args)) if isinstance(args[0], str) else range(0, len(args) - 1, 2)
     )
-    values = [value_of(x) for x in args]
-    for i in places:
-        if not isinstance(args[i], Jet):
-            values[i] = as_constant(values[i], "numpy.einsum")
+    values = list(args)
+    operands = read((args[i] for i in places), "numpy.einsum")
+    for i, operand in zip(places, operands, strict=True):
+        values[i] = value_of(operand)
     value = np.einsum(*values, **options)
     partials: Partials = {}
     for i in places:

@@ -41,6 +41,14 @@ class Protocols:
 
     __int__ = __complex__ = __float__
 
+    def __format__(self, spec: str) -> str:
+        if spec:
+            raise TypeError(
+                f"Jet: expected a number to format, got a Jet; format jet.value: "
+                f"f'{{jet.value:{spec}}}'"
+            )
+        return str(self)
+
     def __abs__(self) -> Any:
         return np.absolute(self)
 

@@ -103,6 +103,12 @@ def _by_exponent(a: Number, b: Number, y: Number) -> Number:
     return np.where(np.equal(a, 0.0) & np.greater(b, 0.0), 0.0, y * np.log(a))
 
 
+def _per_square(side: Number, one: Number, other: Number) -> Number:
+    """Return a side by the square of the distance; it is 0 at the origin."""
+    distance = np.hypot(one, other)
+    return np.where(np.equal(distance, 0.0), 0.0, side / np.square(distance))
+
+
 def _by_angle(above: Number, below: Number, size: Number) -> Number:
     """Return a ratio whose denominator may be 0; it is 0 then."""
     return np.where(np.equal(size, 0.0), 0.0, above / below)
@@ -116,8 +122,8 @@ BINARY: dict[np.ufunc, tuple[Slope, Slope]] = {
         lambda a, b, y: _by_angle(b, y, y),
     ),
     np.arctan2: (
-        lambda a, b, y: b / np.square(np.hypot(a, b)),
-        lambda a, b, y: -a / np.square(np.hypot(a, b)),
+        lambda a, b, y: _per_square(b, a, b),
+        lambda a, b, y: _per_square(-a, a, b),
     ),
     np.copysign: (
         lambda a, b, y: np.sign(a) * np.copysign(1.0, b),
@@ -185,7 +191,9 @@ def _combined(matrix: Any, vector: Any) -> Partials | None:
     Each parameter has a column of its own. Partials as arrays of 0 and 1 would make as
     many products of matrices as there are parameters.
     """
-    if isinstance(matrix, Jet) or not isinstance(vector, Stack) or vector.ndim != 1:
+    if isinstance(matrix, Jet) or not np.ndim(matrix):
+        return None
+    if not isinstance(vector, Stack) or vector.ndim != 1:
         return None
     partials: Partials = {}
     for i, component in enumerate(vector.components or ()):

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from photalign._types import Array
+from photalign.autodiff._entries import expect_own, replaced
 from photalign.autodiff._partials import ONE, Number, Partials
 from photalign.autodiff._seeds import Seed
 from photalign.autodiff.jet import Jet, make
@@ -69,7 +70,9 @@ class Stack(Jet):
             if isinstance(at, slice):
                 some = self._components[at]
                 if some:
-                    return stacked(some, self._axis, self._seed)
+                    part = stacked(some, self._axis, self._seed)
+                    part._is_view = True
+                    return part
             elif at is not None:
                 return self._components[at]
         return super().__getitem__(key)
@@ -90,17 +93,28 @@ class Stack(Jet):
         return super().__iter__()
 
     def __setitem__(self, key: Any, entries: Any) -> None:
-        value, partials = self._with_entries(key, entries)
-        self._whole = make(value, partials, self._seed)
-        self._components = ()
+        expect_own(self)
+        self._whole = make(*replaced(self, key, entries))
+        self._seed, self._components = self._whole._seed, ()
         self._memo = None
 
     def __copy__(self) -> Jet:
+        if self._components:
+            return stacked(self._components, self._axis, self._seed)
         return self._together().__copy__()
 
 
+# To users it is a jet, in messages of Python too.
+Stack.__name__ = Stack.__qualname__ = "Jet"
+
+
 def stacked(components: Sequence[Jet], axis: int, seed: Seed) -> Stack:
-    """Put jets of one shape side by side along a new axis, 0 or more."""
+    """Put jets of one shape, that nobody else has, side by side.
+
+    The new axis is 0 or more.
+    """
+    for component in components:
+        component._is_view = True
     stack = Stack.__new__(Stack)
     stack._axis = axis
     stack._components = components

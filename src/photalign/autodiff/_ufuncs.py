@@ -9,9 +9,9 @@ import numpy as np
 
 from photalign.autodiff import _slopes
 from photalign.autodiff._operands import (
-    as_constant,
     name_of,
     no_rule,
+    read,
     refuse_output,
     seed_of,
     value_of,
@@ -69,8 +69,7 @@ def _knows_better(operand: Any) -> bool:
 def _call(ufunc: np.ufunc, name: str, inputs: tuple[Any, ...]) -> Any:
     if ufunc in _slopes.OF_VALUES:
         return ufunc(*map(value_of, inputs))
-    kind = np.result_type(*(x.dtype for x in inputs if isinstance(x, Jet)))
-    operands = [x if isinstance(x, Jet) else as_constant(x, name, kind) for x in inputs]
+    operands = read(inputs, name)
     if ufunc in _OPERATORS:
         return _OPERATORS[ufunc](*operands)
     if ufunc in _slopes.STEPS:

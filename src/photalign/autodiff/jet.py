@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, DTypeLike
 
 from photalign._checks import positive_integer
 from photalign._types import Array
+from photalign.autodiff._entries import expect_own, marked, replaced
 from photalign.autodiff._methods import ArrayMethods
 from photalign.autodiff._partials import (
     Number,
@@ -61,13 +62,18 @@ class Jet(Protocols, ArrayMethods):
     Notes
     -----
     Where a function has a kink, its derivative is: of `abs` at 0 it is 0; of `minimum`,
-    `maximum` and `clip` where two arguments agree it is the mean of both; of `hypot`
-    and `norm` at the origin it is 0; of `floor`, `round` and `sign` it is 0 everywhere.
+    `maximum` and `clip` where two arguments agree it is the mean of both; of `hypot`,
+    `norm` and `arctan2` at the origin it is 0; of `floor`, `round` and `sign` it is 0
+    everywhere.
     An infinite derivative, that of `sqrt` at 0, leaves partials alone that are 0.
 
     A jet keeps references to arrays that it was multiplied with, they are partials.
-    Do not change them in place before you have read the derivatives. An operation in
-    place on a jet, ``jet += 1`` or ``jet[0] = 1``, changes none but this one.
+    Do not change them in place before you have read the derivatives.
+
+    A jet never changes with another, in contrast to views of arrays. ``b[2] = 1`` and
+    ``b[2:4] *= 2`` change `b`; after ``c = b[2:4]``, ``c *= 2`` makes a new jet and
+    leaves `b` alone. Where NumPy would change another array as well, as by ``c[0] = 1``
+    or ``b[2:4][0] = 1``, assigning entries raises TypeError; take ``c.copy()`` first.
 
     Jets nest one level: there are no jets of jets.
 
@@ -90,20 +96,26 @@ class Jet(Protocols, ArrayMethods):
     TypeError: numpy.fft.fft has no rule for Jet; ...
     """
 
-    __slots__ = ("_memo", "_partials", "_seed", "_value")
+    __slots__ = ("_is_view", "_memo", "_partials", "_seed", "_value")
 
     _value: Number
     _partials: Partials
     _seed: Seed
     _memo: tuple[Number, Partials, dict[int, Any]] | None
+    _is_view: bool  # of which see `expect_own`
 
     def __init__(
         self,
         value: ArrayLike,
         partials: Mapping[int, ArrayLike] | None = None,
         *,
-        n_params: int,
+        n_params: int | None = None,
     ) -> None:
+        if n_params is None:
+            raise TypeError(
+                "n_params: expected how many parameters there are, got none; "
+                "Jet.seed(params) makes jets of parameters"
+            )
         self._value = np.array(as_real(value, "value"))[()]
         self._seed = open_seed(positive_integer(n_params, "n_params"))
         self._partials = {}
@@ -323,7 +335,7 @@ class Jet(Protocols, ArrayMethods):
         return make(-self._value, negated(self._partials), self._seed)
 
     def __pos__(self) -> Jet:
-        return self
+        return self.__copy__()
 
     # Entries.
 
@@ -336,33 +348,17 @@ class Jet(Protocols, ArrayMethods):
 
     def __getitem__(self, key: Any) -> Jet:
         shape = self.shape
-        return make(
-            self._value[key],
-            {
-                k: v if type(v) is float else full(v, shape)[key]
-                for k, v in self._partials.items()
-            },
-            self._seed,
-        )
+        partials = {
+            k: v if type(v) is float else full(v, shape)[key]
+            for k, v in self._partials.items()
+        }
+        part: Jet = marked(make(self._value[key], partials, self._seed), self)
+        return part
 
     def __setitem__(self, key: Any, entries: Any) -> None:
-        value, partials = self._with_entries(key, entries)
-        self._value, self._partials, self._memo = value, partials, None
-
-    def _with_entries(self, key: Any, entries: Any) -> tuple[Array, Partials]:
-        """Return value and partials after an assignment."""
-        their: Partials = {}
-        if isinstance(entries, Jet):
-            self._seed = common_seed(self._seed, entries._seed)
-            entries, their = entries._value, entries._partials
-        value = np.array(self._value)
-        value[key] = entries
-        partials = {}
-        for k in self._partials.keys() | their.keys():
-            partial = np.array(full(self._partials.get(k, 0.0), value.shape))
-            partial[key] = their.get(k, 0.0)
-            partials[k] = partial
-        return value, partials
+        expect_own(self)
+        self._value, self._partials, self._seed = replaced(self, key, entries)
+        self._memo = None
 
     def __reduce__(self) -> Any:
         return _remake, (self._value, self._partials, self.n_params)
