@@ -332,7 +332,7 @@ def test_report_and_json(rng, tmp_path):
     found = pa.align(reference, moving, named)
     found.report(tmp_path / "report.html")
     page = (tmp_path / "report.html").read_text()
-    assert "my affine" in page
+    assert "The warp my affine maps" in page
     assert "parameters of my affine" in page
     stored = json.loads(found.to_json())
     assert stored["warp"] == {"warp": "my affine", "params": found.warp.params.tolist()}

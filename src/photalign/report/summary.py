@@ -48,8 +48,10 @@ def sentence(result: Alignment) -> str:
     """Return what is known about the warp, in one or two sentences."""
     if not result.ok:
         return "What follows shows the best warp that was found. Do not rely on it."
+    is_known = isinstance(result.warp, MatrixWarp)
+    name = result.warp.name if is_known else f"warp {result.warp.name}"
     found = (
-        f"The {result.warp.name} maps {percent(result.overlap)} of the reference "
+        f"The {name} maps {percent(result.overlap)} of the reference "
         "onto the moving image."
     )
     worst = float(result.corner_std.max())
