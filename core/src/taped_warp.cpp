@@ -80,8 +80,8 @@ void Tape::run(const double* params, std::int64_t count, const double* points, d
                float* derivatives, std::int64_t plane) const {
   const TapeView tape = view();
   thread_local std::vector<double> memory;
-  memory.resize(tape.room() + uniform_doubles);
-  // Vectors begin on cache lines.
+  // Vectors begin on cache lines, and one may be read beyond the last register.
+  memory.resize(tape.room() + 2 * uniform_doubles);
   double* room = memory.data();
   while (reinterpret_cast<std::uintptr_t>(room) % 64) ++room;
   double* to = room;
