@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import photalign as pa
+from photalign.warps import FunctionWarp
 from photalign.synthetic import pair
 from scenes import grid, waves
 
@@ -87,6 +88,14 @@ def test_what_the_function_raises_comes_out(images, threads):
 
     with pytest.raises(LookupError, match="not in the table"):
         pa.align(*images, pa.warp(fails, [0.0, 0.0], trace=False), threads=threads)
+
+
+def test_a_class_that_is_no_model_is_refused(images):
+    for cls in (pa.Warp, FunctionWarp):
+        with pytest.raises(
+            TypeError, match=r"such as Affine, got .*Warp; photalign.warp"
+        ):
+            pa.align(*images, cls)
 
 
 def test_points_that_meet_only_away_from_the_start_are_found_out(images):

@@ -81,7 +81,10 @@ def as_warp(
     if isinstance(value, type) and issubclass(value, MatrixWarp):
         return value.identity()
     if isinstance(value, type):
-        raise TypeError(f"warp: expected a class of `WARPS`, got {value.__name__}")
+        raise TypeError(
+            "warp: expected the class of a built-in warp, such as Affine, got "
+            f"{value.__name__}; photalign.warp(function, p0) makes one of a function"
+        )
     return default_class(value)
 
 
