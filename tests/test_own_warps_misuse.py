@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 import photalign as pa
-from photalign.warps import FunctionWarp
 from photalign.synthetic import pair
+from photalign.warps import FunctionWarp
 from scenes import grid, waves
 
 SHAPE = (120, 130)  # tiles that end in a few columns
