@@ -39,7 +39,7 @@ Array array_of(const double* values, std::initializer_list<std::size_t> shape) {
 
 nb::tuple as_tuple(const StepRecord& s) {
   return nb::make_tuple(s.level, s.iteration, s.cost, s.motion, s.damping, s.overlap, s.accepted,
-                        s.scale);
+                        s.scale, s.selected);
 }
 
 nb::dict as_dict(const AlignResult& found) {

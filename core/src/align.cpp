@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <optional>
+#include <utility>
 
-#include "photalign/covariance.hpp"
+#include "photalign/newton.hpp"
 #include "photalign/optimize.hpp"
 
 namespace photalign {
@@ -13,6 +15,13 @@ namespace {
 // On the coarse levels a step this small, in pixels of the level, is as good as none.
 constexpr double coarse_step_tol = 0.05;
 constexpr int retries = 2;
+// A result of the coarser levels is this near to that of the finest, in pixels, or nowhere.
+constexpr double nearby = 0.5;
+// Smaller images take all their pixels for every step at full resolution.
+constexpr std::int64_t worth_bands = 1 << 14;
+// The loss's scale, estimated again at the end: how often, and below which change it is settled.
+constexpr int scale_rounds = 3;
+constexpr double scale_change = 0.02;
 // Below this standard deviation, in pixels, the bias of a cubic kernel is no longer hidden in the
 // noise.
 constexpr double bias_of_kernel = 5e-3;
@@ -74,12 +83,12 @@ class Alignment {
   // From coarse to fine, and on the finest level to the least biased kernel where that matters.
   AlignResult descend(const State& begin, int levels) {
     State state = begin;
-    for (int level = levels - 1; level > 0; --level) refine(state, level, Kernel::linear);
-    Ending ending = refine(state, 0, options_.kernel);
-    AlignResult result = finish(begin, state, ending, options_.kernel);
+    for (int level = levels - 1; level > 0; --level) refine(state, level);
+    bool is_near = levels > 1;
+    AlignResult result = finished(begin, state, options_.kernel, is_near);
     if (options_.last_kernel == options_.kernel || !needs_last_kernel(result)) return result;
-    ending = refine(state, 0, options_.last_kernel);
-    AlignResult last = finish(begin, state, ending, options_.last_kernel);
+    is_near = result.status == Status::converged;
+    AlignResult last = finished(begin, state, options_.last_kernel, is_near);
     const bool better = last.status == Status::converged || result.status != Status::converged;
     return better ? last : result;
   }
@@ -93,26 +102,101 @@ class Alignment {
            (result.deviation < bias_of_kernel || result.noise > much_noise);
   }
 
-  struct Ending {
-    Status status = Status::nonfinite;
-    double scale = 0;
-    double stalled = 0;  // how far a step would have gone that did not lower the loss, px
-  };
-
-  // Optimizes `state`, which is in coordinates of level 0, on one level.
-  Ending refine(State& state, int level, Kernel kernel) {
-    LevelProblem problem = problem_at(level, kernel, state);
+  // Optimizes `state`, which is in coordinates of level 0, on a coarse level.
+  void refine(State& state, int level) {
+    LevelProblem problem = problem_at(level, Kernel::linear, state);
     State at_level = state;
     problem.warp().to_level(at_level);
     const LoopResult found = optimize(problem, at_level, loop_options(level), on_step_);
     // A coarse level that fails has nothing to say; the next one starts where it started.
-    const bool usable = found.status == Status::converged || found.status == Status::step_limit ||
-                        found.status == Status::no_descent;
-    if (level == 0 || usable) {
+    if (found.status != Status::converged && found.status != Status::step_limit &&
+        found.status != Status::no_descent)
+      return;
+    state = found.state;
+    problem.warp().to_full(state);
+  }
+
+  // How the steps at full resolution ended.
+  struct Ending {
+    Status status = Status::nonfinite;
+    State state;
+    double scale = 0;
+    double stalled = 0;  // how far a step would have gone that did not lower the loss, px
+    Noise noise;
+    Conclusion conclusion;
+    State concluded;  // what it is about, maybe a small step before `state`
+  };
+
+  // At full resolution, from `state` to the result, or to the start if that is better.
+  AlignResult finished(const State& begin, State& state, Kernel kernel, bool is_near) {
+    LevelProblem problem = problem_at(0, kernel, state);
+    std::optional<Ending> ending;
+    if (is_near) ending = polished(problem, state);
+    if (!ending) ending = optimized(problem, state);
+    state = ending->state;
+    return finish(begin, problem, std::move(*ending), kernel);
+  }
+
+  // Newton's steps, first with a part of the pixels. Nothing if they do not converge.
+  std::optional<Ending> polished(LevelProblem& problem, State state) {
+    const LevelGrid& grid = problem.grid();
+    double scale = 0;
+    const auto update_scale = [&] {
+      if (options_.loss == LossKind::squared) return;
+      scale = options_.loss_scale > 0 ? options_.loss_scale : residual_scale(problem, state);
+      problem.set_threshold(options_.tuning * scale);
+    };
+    update_scale();
+    // First with a part of the pixels, or all of a small image: residuals tell of the noise only
+    // where the images are aligned.
+    const bool by_bands = grid.width * grid.height >= worth_bands;
+    if (by_bands) problem.select(Selection::bands(grid.width, grid.height));
+    const NewtonResult near =
+        newton(problem, state, {}, {}, newton_options(scale, 0, coarse_step_tol, 2), on_step_);
+    if (by_bands) problem.select(Selection::all(grid.width, grid.height));
+    if (!near.converged) return {};
+    state = near.state;
+    update_scale();
+    Noise noise = study_noise(problem, state);
+    Contraction contraction = near.contraction;
+    for (int round = 0;; ++round) {
+      NewtonResult found = newton(problem, state, noise, contraction,
+                                  newton_options(scale, near.steps, options_.step_tol), on_step_);
+      if (!found.converged) return {};
       state = found.state;
-      problem.warp().to_full(state);
+      const double before = scale;
+      if (round < scale_rounds) update_scale();
+      if (std::abs(scale - before) <= scale_change * before)
+        return Ending{Status::converged,           state,          scale, 0, std::move(noise),
+                      std::move(found.conclusion), found.concluded};
     }
-    return {found.status, found.scale, found.stalled};
+  }
+
+  NewtonOptions newton_options(double scale, int steps, double step_tol,
+                               int least_steps = 1) const {
+    return {.max_steps = options_.max_steps - steps,
+            .least_steps = least_steps,
+            .step_tol = std::max(step_tol, options_.step_tol),
+            .longest = nearby,
+            .min_overlap = options_.min_overlap,
+            .scale = scale};
+  }
+
+  // The whole loop.
+  Ending optimized(LevelProblem& problem, const State& state) {
+    LoopResult found = optimize(problem, state, loop_options(0), on_step_);
+    problem.set_threshold(options_.tuning * found.scale);
+    Noise noise = study_noise(problem, found.state);
+    NewtonOptions options = newton_options(found.scale, 0, options_.step_tol);
+    if (found.status != Status::converged) options.max_steps = 0;
+    NewtonResult last = newton(problem, found.state, noise, {}, options, on_step_);
+    if (!last.converged && last.steps > 0) {
+      last.conclusion = conclude(problem, found.state, noise);
+      last.state = last.concluded = found.state;
+    }
+    return {found.status,  last.state,       found.scale,
+            found.stalled, std::move(noise), std::move(last.conclusion),
+            last.concluded};
   }
 
   // The unknowns of a function are made for `state`.
@@ -144,54 +228,72 @@ class Alignment {
             .level = level};
   }
 
-  // The result at `state`, or at the start if that is better.
-  AlignResult finish(const State& begin, State state, Ending ending, Kernel kernel) {
-    LevelProblem problem = problem_at(0, kernel, state);
+  AlignResult finish(const State& begin, LevelProblem& problem, Ending ending, Kernel kernel) {
     State first = begin;
     if (problem.has_brightness()) adjust_brightness(problem, first);
     if (options_.brightness == Brightness::normalized) {
-      adjust_brightness(problem, state);
+      adjust_brightness(problem, ending.state);
       if (ending.scale > 0 && options_.loss_scale == 0)
-        ending.scale = residual_scale(problem, state);
+        ending.scale = residual_scale(problem, ending.state);
+      problem.set_threshold(options_.tuning * ending.scale);
+      conclude_at(problem, ending);
     }
-    problem.set_threshold(options_.tuning * ending.scale);
-    const Review last = review(problem, state);
-    const double gained = least_descent(problem, state, last, first);
+    if (!ending.conclusion.is_told_by(ending.noise)) {
+      ending.noise = study_all_noise(problem, ending.concluded);
+      conclude_at(problem, ending);
+    }
+    const double gained = least_descent(problem, ending, first);
+    const auto at_first = [&] {
+      ending.state = first;
+      ending.noise = study_all_noise(problem, first);
+      conclude_at(problem, ending);
+      return described(problem, ending, kernel);
+    };
     if (gained < -1e-6) {
-      ending.stalled = problem.warp().motion(first, state);
+      ending.stalled = problem.warp().motion(first, ending.state);
       if (ending.status == Status::converged && ending.stalled > rounding_steps * options_.step_tol)
         ending.status = Status::no_descent;
-      return described(problem, first, ending, kernel, review(problem, first));
+      return at_first();
     }
-    AlignResult result = described(problem, state, ending, kernel, last);
+    AlignResult result = described(problem, ending, kernel);
     // Gain and bias were fitted to each warp's own valid pixels, so that the comparison is not
     // exact. A result that is no alignment gets no benefit of the doubt.
     const bool doubtful = problem.has_brightness() && gained < least_gain;
     if (result.status == Status::converged || !doubtful) return result;
     ending.status = result.status;
-    return described(problem, first, ending, kernel, review(problem, first));
+    return at_first();
   }
 
-  // By which share the loss fell from `first` to `state`, over the pixels valid for both, at least.
-  // Most starts are so much worse that a few rows show it: losses are not negative, so that the sum
-  // over these rows bounds the start's from below, and the sum over all that of the result from
+  static void conclude_at(LevelProblem& problem, Ending& ending) {
+    ending.conclusion = conclude(problem, ending.state, ending.noise);
+    ending.concluded = ending.state;
+  }
+
+  // By which share the loss fell from `first` to the end, over the pixels valid for both, at least.
+  // Most starts are so much worse that a few bands show it: losses are not negative, so that the
+  // sum over these bounds the start's from below, and the sum over all that of the result from
   // above.
-  static double least_descent(LevelProblem& problem, const State& state, const Review& last,
-                              const State& first) {
-    const std::int64_t rows = problem.pass().rows_of_tiles();
-    double now = 0, before = 0;
-    for (std::int64_t row = 0, count = 1; row < rows; row += count, count *= 2) {
-      const ReviewSums sums = compare_rows(problem, state, first, row, std::min(count, rows - row));
-      now += sums.both_rho;
-      before += sums.both_rho_previous;
-      const double bound = 1 - last.total.rho / before;
-      if (bound > least_gain) return bound;
+  static double least_descent(LevelProblem& problem, const Ending& ending, const State& first) {
+    const LevelGrid& grid = problem.grid();
+    const double rho = ending.conclusion.review.total.rho;
+    problem.select(Selection::bands(grid.width, grid.height));
+    double before = 0;
+    const std::int64_t bands = problem.selection().rows();
+    for (std::int64_t row = bands / 2, count = 1; row < bands; row += count, count *= 2) {
+      before += compare_rows(problem, ending.state, first, row, std::min(count, bands - row))
+                    .both_rho_previous;
+      if (1 - rho / before > least_gain) break;
     }
-    return before > 0 ? 1 - now / before : 0;
+    problem.select(Selection::all(grid.width, grid.height));
+    if (1 - rho / before > least_gain) return 1 - rho / before;
+    const ReviewSums all =
+        compare_rows(problem, ending.state, first, 0, problem.selection().rows());
+    return all.both_rho_previous > 0 ? 1 - all.both_rho / all.both_rho_previous : 0;
   }
 
-  AlignResult described(LevelProblem& problem, const State& state, const Ending& ending,
-                        Kernel kernel, const Review& last) const {
+  AlignResult described(LevelProblem& problem, const Ending& ending, Kernel kernel) const {
+    const Review& last = ending.conclusion.review;
+    const State& state = ending.state;
     AlignResult result;
     result.warp = state.warp;
     result.params = state.params;
@@ -200,16 +302,16 @@ class Alignment {
     result.overlap = last.overlap();
     result.cost = last.total.rho / 2;
     result.rms = last.rms();
-    result.correlation = last.correlation(state);
+    result.correlation = last.correlation(ending.concluded);
     // The loss's scale does not count what an occluder leaves.
-    result.noise =
-        (ending.scale > 0 ? ending.scale : result.rms) / last.deviation_of_reference(state);
+    result.noise = (ending.scale > 0 ? ending.scale : result.rms) /
+                   last.deviation_of_reference(ending.concluded);
     for (std::size_t c = 0; c < state.gain.size(); ++c) {
       result.gain.push_back(state.gain[c]);
       result.bias.push_back(state.bias[c] + offset_ * (1 - state.gain[c]));
     }
-    describe_uncertainty(problem.warp(), state, estimate_covariance(problem, state, last), result);
-    result.status = judged(ending, result, last);
+    describe_uncertainty(problem.warp(), state, covariance_of(ending.conclusion), result);
+    result.status = judged(ending, result);
     return result;
   }
 
@@ -254,7 +356,7 @@ class Alignment {
       fit_gain_bias(here, state);
   }
 
-  Status judged(const Ending& ending, const AlignResult& result, const Review& last) const {
+  Status judged(const Ending& ending, const AlignResult& result) const {
     if (!std::isfinite(result.cost)) return Status::nonfinite;
     // Under noise the loss is least near, not at, the point where the steps vanish. Within what the
     // images can tell, either is the result.
@@ -267,7 +369,8 @@ class Alignment {
     if (result.overlap < options_.min_overlap) return Status::too_little_overlap;
     // Student's t of a correlation, with as many samples as there are uncorrelated residuals.
     const double r = result.correlation;
-    const double degrees = last.total.pixels / last.samples_per_degree();
+    const double degrees =
+        ending.conclusion.review.total.pixels / ending.noise.samples_per_degree();
     const bool matched = r > 0 && r * r * degrees > significant * significant * (1 - r * r);
     if (!matched) return Status::no_match;
     if (!settled) return ending.status;

@@ -1,4 +1,5 @@
-// A review of the final estimate, and the sandwich. Compiled once per instruction set.
+// An estimate looked at: what is reported of it, the last steps towards it, and what its covariance
+// is made of. Compiled once per instruction set.
 #include "photalign/covariance_functions.hpp"
 #include "photalign/motion_moments.hpp"
 #include "photalign/tile_losses.hpp"
@@ -6,46 +7,28 @@
 PHOTALIGN_ISA_BEGIN
 namespace {
 
-// Sums what needs no derivatives, and keeps the influence psi of every pixel of a tile, and 1 where
-// it is valid.
-struct ReviewSink final : RowSink {
-  Losses losses;
-  float* psi;
-  float* valid;
-  Float pixels{}, one{}, r{}, m{}, rr{}, mr{}, mm{}, square{}, weight{};
+// The sums of a tile that need no derivatives.
+struct ReviewTotals {
+  Float pixels{}, one{}, r{}, m{}, rr{}, mr{}, mm{}, square{}, weight{}, information{};
 
-  ReviewSink(Losses l, float* psi_of_tile, float* valid_of_tile)
-      : losses(l), psi(psi_of_tile), valid(valid_of_tile) {
-    std::fill(psi, psi + tile_floats, 0.0f);
-    std::fill(valid, valid + tile_floats, 0.0f);
+  // Before the loss: `mask` is the weight of the masks.
+  void add(Float mask, Float residual, Float value) {
+    pixels += select(mask > 0, splat(1.0f), Float{});
+    one += mask;
+    const Float weighted = mask * residual, brightness = mask * value;
+    r += weighted;
+    m += brightness;
+    rr += weighted * residual;
+    mr += weighted * value;
+    mm += brightness * value;
+  }
+  // After it.
+  void add_influence(Float w, Float psi) {
+    square += psi * psi;
+    weight += w * w;
   }
 
-  void take(std::int64_t x, std::int64_t y, int count, Workspace& work) override {
-    for (int i = 0; i < count; i += lanes) {
-      const Float mask = load(work.weights + i);
-      const Float residual = load(work.residual + i);
-      const Float value = load(work.value + i);
-      pixels += select(mask > 0, splat(1.0f), Float{});
-      one += mask;
-      r += mask * residual;
-      m += mask * value;
-      rr += mask * residual * residual;
-      mr += mask * residual * value;
-      mm += mask * value * value;
-    }
-    losses.weigh(x, y, count, work);
-    const std::int64_t at = (y - losses.tile.y) * row_floats + (x - losses.tile.x);
-    for (int i = 0; i < count; i += lanes) {
-      const Float w = load(work.weights + i);
-      const Float influence = w * load(work.residual + i);
-      store(psi + at + i, influence);
-      store(valid + at + i, select(w > 0, splat(1.0f), Float{}));
-      square += influence * influence;
-      weight += w * w;
-    }
-  }
-
-  void add_to(ReviewSums& sums, bool with_lags) const {
+  void add_to(ReviewSums& sums) const {
     sums.pixels += sum(pixels);
     sums.one += sum(one);
     sums.r += sum(r);
@@ -55,248 +38,336 @@ struct ReviewSink final : RowSink {
     sums.mm += sum(mm);
     sums.square += sum(square);
     sums.weight += sum(weight);
-    if (!with_lags) return;
-    // Beyond the tile's width a row is 0, so whole vectors may be read.
-    const Rect& tile = losses.tile;
-    for (int lag = 0; lag <= max_lag; ++lag) {
-      add_lag(lag, tile.height, sums.row[lag]);
-      if (lag < tile.height) add_lag(lag * row_floats, tile.height - lag, sums.column[lag]);
-    }
-  }
-
- private:
-  // Products of psi with itself, moved by `offset` floats, over `rows` rows.
-  void add_lag(std::int64_t offset, std::int64_t rows, double* to) const {
-    Float product{}, squares{};
-    for (std::int64_t j = 0; j < rows; ++j)
-      for (std::int64_t i = j * row_floats; i < j * row_floats + losses.tile.width; i += lanes) {
-        const Float p = load(psi + i), q = load(psi + i + offset);
-        const Float both = load(valid + i) * load(valid + i + offset);
-        product += p * q;
-        squares += both * 0.5f * (p * p + q * q);
-      }
-    to[0] += sum(product);
-    to[1] += sum(squares);
+    sums.information += sum(information);
   }
 };
 
-constexpr std::int64_t lag_tiles = 7;
+struct ReviewSink final : RowSink {
+  Losses losses;
+  ReviewTotals totals;
+  explicit ReviewSink(Losses l) : losses(l) {}
 
-void review(const TilePass& pass, std::int64_t row_of_tiles, float* memory, ReviewSums* sums) {
+  void take(std::int64_t x, std::int64_t y, int count, Workspace& work) override {
+    for (int i = 0; i < count; i += lanes)
+      totals.add(load(work.weights + i), load(work.residual + i), load(work.value + i));
+    losses.weigh(x, y, count, work);
+    for (int i = 0; i < count; i += lanes) {
+      const Float w = load(work.weights + i);
+      totals.add_influence(w, w * load(work.residual + i));
+    }
+  }
+};
+
+void review(const TilePass& pass, std::int64_t row, float* memory, ReviewSums* sums) {
   Workspace work(memory);
-  const std::int64_t columns = pass.columns_of_tiles(), channels = pass.reference.channels;
+  const std::int64_t channels = pass.reference.channels;
   for (std::int64_t channel = 0; channel < channels; ++channel) sums[channel] = ReviewSums{};
-  // A few tiles, spread over the image, tell the autocorrelation well enough.
-  const std::int64_t step =
-      std::max<std::int64_t>(1, columns * pass.rows_of_tiles() * channels / lag_tiles);
-  for (std::int64_t column = 0; column < columns; ++column)
+  for (std::int64_t i = pass.tiles.starts[row]; i < pass.tiles.starts[row + 1]; ++i)
     for (std::int64_t channel = 0; channel < channels; ++channel) {
-      const Rect tile = tile_at(pass, column, row_of_tiles);
-      const std::int64_t index = (row_of_tiles * columns + column) * channels + channel;
+      const Rect& tile = pass.tiles.rects[i];
+      const std::int64_t index = i * channels + channel;
       float* losses = place_for_losses(pass, index, work);
-      ReviewSink sink({pass, tile, losses}, work.psi, work.psi_valid);
+      ReviewSink sink({pass, tile, losses});
       with_alignment_kernel(pass.kernel, [&](auto kernel) {
         using K = decltype(kernel);
         work.reference_weight = work.covered_weight = Float{};
         compare<K>(pass, pass.estimate, Gradients::none, channel, tile, work, sink);
-        sink.add_to(sums[channel], index % step == 0);
+        sink.totals.add_to(sums[channel]);
         add_losses<K>(pass, tile, index, channel, losses, sink.losses, work, sums[channel]);
       });
     }
 }
 
-// Tiles of the sandwich have a margin of max_lag around their core.
-constexpr std::int64_t core_width = tile_width - 2 * max_lag;
-constexpr std::int64_t core_height = sandwich_height - 2 * max_lag;
-
-std::int64_t rows_of_sandwich(const TilePass& pass) {
-  return (pass.reference.height + core_height - 1) / core_height;
+// The share of the reference's gradient in the Jacobian of a composition.
+float share_of_reference(Composition composition) {
+  switch (composition) {
+    case Composition::forward:
+      return 0;
+    case Composition::inverse:
+      return 1;
+    case Composition::esm:
+      return 0.5f;
+  }
+  return 0;
 }
 
-// Sums A over the core of a tile and keeps the weighted Jacobian's factors over tile and margin.
+// The gradients at a vector of pixels: the moving image's, the reference's, that of the Jacobian,
+// and the mean.
+struct GradientsAt {
+  Float gx, gy, tx, ty, jx, jy, mx, my;
+
+  GradientsAt(const Workspace& work, int i, float share)
+      : gx(load(work.gx + i)),
+        gy(load(work.gy + i)),
+        tx(either(load(work.tx + i), gx)),
+        ty(either(load(work.ty + i), gy)),
+        jx(gx + share * (tx - gx)),
+        jy(gy + share * (ty - gy)),
+        mx(0.5f * (tx + gx)),
+        my(0.5f * (ty + gy)) {}
+
+ private:
+  // In forward composition a pixel may be valid whose own gradient is not.
+  static Float either(Float gradient, Float other) {
+    return select(is_finite(gradient), gradient, other);
+  }
+};
+
+// Sums A and B of the sandwich A^-1 B A^-1, the equations J'psi(r), and the review, over a tile.
 //
-// A is how the equations J'psi(r) = 0 change with the warp: the Jacobian's gradient times the
-// residual's, which is the moving image's. Both hold the true gradient, and noise; the product of
-// the reference's with the moving image's is free of the noise's square, which would make the
-// covariance too small.
+// A is how the equations change with the warp: the Jacobian's gradient times the residual's, which
+// is the moving image's. Both hold the true gradient, and noise; the product of the reference's
+// with the moving image's is free of the noise's square, which would make the covariance too small
+// and steps too short.
+//
+// B is the covariance of the equations. One of its two factors is the mean of both images'
+// gradients: a gradient that comes from one image shares that image's noise with the residual,
+// which takes away half of what the noise of the gradient would add. The mean does the same.
 template <class M>
-struct SandwichSink final : RowSink {
-  static constexpr bool B = M::brightness;
+struct ConclusionSink final : RowSink {
+  static constexpr bool brightness = M::brightness;
 
   const TilePass& pass;
-  Rect core;
-  M a;
-  float* jacobian[2];     // of the whole tile: w gx and w gy,
-  float* mean[2];         // w times the mean of both images' gradients,
-  float* photometric[2];  // w m, w
+  const Inflation& inflation;
+  float share;
+  ReviewTotals totals;
+  Float rho{}, valid{};
+  M a, b;
 
-  SandwichSink(const TilePass& p, const Rect& c, const Workspace& w)
-      : pass(p),
-        core(c),
-        a(p),
-        jacobian{w.sandwich, w.sandwich + sandwich_floats},
-        mean{w.sandwich + 2 * sandwich_floats, w.sandwich + 3 * sandwich_floats},
-        photometric{w.sandwich + 4 * sandwich_floats, w.sandwich + 5 * sandwich_floats} {
-    for (float* tile : {jacobian[0], jacobian[1], mean[0], mean[1]}) clear_margin(tile);
-    if (B)
-      for (float* tile : photometric) clear_margin(tile);
-  }
-
-  // The core and its margin, as far as there is an image.
-  Rect with_margin() const {
-    Rect wide;
-    wide.x = std::max<std::int64_t>(core.x - max_lag, 0);
-    wide.y = std::max<std::int64_t>(core.y - max_lag, 0);
-    wide.width = std::min(core.x + core.width + max_lag, pass.reference.width) - wide.x;
-    wide.height = std::min(core.y + core.height + max_lag, pass.reference.height) - wide.y;
-    return wide;
-  }
-
-  // Zero where the margin lies outside of the image; the rest will be written.
-  void clear_margin(float* tile) const {
-    const Rect wide = with_margin();
-    const std::int64_t left = wide.x - (core.x - max_lag), right = left + wide.width;
-    const std::int64_t top = wide.y - (core.y - max_lag), bottom = top + wide.height;
-    for (std::int64_t j = 0; j < core.height + 2 * max_lag; ++j) {
-      float* row = tile + j * row_floats;
-      const bool outside = j < top || j >= bottom;
-      std::fill(row, row + (outside ? row_floats : left), 0.0f);
-      if (!outside) std::fill(row + right, row + row_floats, 0.0f);
-    }
-  }
+  ConclusionSink(const TilePass& p, const Inflation& by)
+      : pass(p), inflation(by), share(share_of_reference(p.composition)), a(p, 0), b(p, 1) {}
 
   void take(std::int64_t x, std::int64_t y, int count, Workspace& work) override {
-    const std::int64_t at = (y - core.y + max_lag) * row_floats + (x - core.x + max_lag);
-    // The share of the reference's gradient in the Jacobian.
-    const float share = pass.composition == Composition::forward   ? 0.0f
-                        : pass.composition == Composition::inverse ? 1.0f
-                                                                   : 0.5f;
+    // The row's masks have done their work.
+    float* weights = work.reference_mask;
+    float* slopes = work.weights;
+    float* influences = work.target;
     with_loss(pass.loss, [&](auto loss) {
       for (int i = 0; i < count; i += lanes) {
-        const Float mask = load(work.weights + i);
-        const Float r = load(work.residual + i);
-        const auto influence = decltype(loss)::at(r * r, splat(pass.threshold));
-        const Float w = mask * influence.weight;
-        const Float tx = load(work.tx + i), ty = load(work.ty + i);
-        const Float gx = load(work.gx + i), gy = load(work.gy + i);
-        store(jacobian[0] + at + i, w * (share * tx + (1 - share) * gx));
-        store(jacobian[1] + at + i, w * (share * ty + (1 - share) * gy));
-        store(mean[0] + at + i, w * 0.5f * (tx + gx));
-        store(mean[1] + at + i, w * 0.5f * (ty + gy));
-        if constexpr (B) {
-          store(photometric[0] + at + i, w * load(work.value + i));
-          store(photometric[1] + at + i, w);
-        }
-        const Float column = static_cast<float>(x + i - core.x) + iota();
-        const Int inside = (column >= 0) & (column < static_cast<float>(core.width));
-        store(work.weights + i, select(inside, mask * influence.slope, Float{}));
+        const Float mask = load(work.weights + i), residual = load(work.residual + i);
+        const auto influence = decltype(loss)::at(residual * residual, splat(pass.threshold));
+        const Float w = mask * influence.weight, psi = w * residual;
+        totals.add(mask, residual, load(work.value + i));
+        totals.add_influence(w, psi);
+        rho += mask * influence.rho;
+        valid += mask;
+        store(weights + i, w);
+        store(slopes + i, mask * influence.slope);
+        store(influences + i, psi);
       }
     });
-    if (y < core.y || y >= core.y + core.height) return;
-    a.add_row(count, typename M::Place(pass, work.pixels, x, y), [&](int i) {
-      const Float w = load(work.weights + i);
-      const Float gx = load(work.gx + i), gy = load(work.gy + i);
-      const Float tx = load(work.tx + i), ty = load(work.ty + i);
+    const typename M::Place place(pass, work.pixels, x, y);
+    a.add_row(count, place, [&](int i) {
+      const GradientsAt g(work, i, share);
+      const Float slope = load(slopes + i), psi = load(influences + i);
       Products p{};
-      p.xx = w * gx * tx, p.xy = w * 0.5f * (gx * ty + gy * tx), p.yy = w * gy * ty;
-      if constexpr (B) {
+      p.xx = slope * g.gx * g.tx;
+      p.xy = slope * 0.5f * (g.gx * g.ty + g.gy * g.tx);
+      p.yy = slope * g.gy * g.ty;
+      p.xr = g.jx * psi, p.yr = g.jy * psi, p.rr = psi * load(work.residual + i);
+      if constexpr (brightness) {
         const Float m = load(work.value + i);
-        p.x1 = w * 0.5f * (gx + tx), p.y1 = w * 0.5f * (gy + ty);
+        p.x1 = slope * g.mx, p.y1 = slope * g.my;
         p.xm = p.x1 * m, p.ym = p.y1 * m;
-        p.one = w, p.m = w * m, p.mm = p.m * m;
+        p.one = slope, p.m = slope * m, p.mm = p.m * m;
+        p.r = psi, p.mr = psi * m;
+      }
+      return p;
+    });
+    const float* by = inflation.factor;
+    b.add_row(count, place, [&](int i) {
+      const GradientsAt g(work, i, share);
+      const Float w = load(weights + i), square = w * w;
+      const Float jx = by[0] * g.jx, jy = by[1] * g.jy;
+      const Float mx = square * by[0] * g.mx, my = square * by[1] * g.my;
+      totals.information += square * (g.jx * g.mx + g.jy * g.my);
+      Products p{};
+      p.xx = jx * mx, p.xy = 0.5f * (jx * my + jy * mx), p.yy = jy * my;
+      if constexpr (brightness) {
+        const Float m = by[2] * load(work.value + i), one = square * by[3];
+        const Float half_x = 0.5f * (square * jx + mx), half_y = 0.5f * (square * jy + my);
+        p.xm = half_x * m, p.ym = half_y * m;
+        p.x1 = half_x * by[3], p.y1 = half_y * by[3];
+        p.mm = square * m * m, p.m = one * m, p.one = one * by[3];
       }
       return p;
     });
   }
+};
 
-  // Row j of the core of a tile, filtered by the autocorrelation in both directions.
-  void filter(const Correlation& rho, const float* tile, std::int64_t j, float* room,
-              float* out) const {
-    const float* from = tile + j * row_floats;
-    for (std::int64_t i = 0; i < core.width + 2 * max_lag; i += lanes) {
-      Float v{};
-      for (int lag = -rho.reach; lag <= rho.reach; ++lag)
-        v += rho.column[lag < 0 ? -lag : lag] * load(from + (lag + max_lag) * row_floats + i);
-      store(room + i, v);
-    }
-    for (std::int64_t i = 0; i < core.width; i += lanes) {
-      Float v{};
-      for (int lag = -rho.reach; lag <= rho.reach; ++lag)
-        v += rho.row[lag < 0 ? -lag : lag] * load(room + i + lag + max_lag);
-      store(out + i, v);
-    }
+void conclude(const TilePass& pass, const Inflation& inflation, std::int64_t row, float* memory,
+              ReviewSums* sums, Sums* a, Sums* b) {
+  Workspace work(memory);
+  const std::int64_t channels = pass.reference.channels;
+  for (std::int64_t channel = 0; channel < channels; ++channel) {
+    sums[channel] = ReviewSums{};
+    a[channel] = b[channel] = Sums{};
+    clear_motion(pass, channel);
+    clear_motion(pass, channels + channel);
   }
+  for (std::int64_t i = pass.tiles.starts[row]; i < pass.tiles.starts[row + 1]; ++i)
+    for (std::int64_t channel = 0; channel < channels; ++channel)
+      with_moments(pass, [&]<class M>(std::type_identity<M>) {
+        ConclusionSink<M> sink(pass, inflation);
+        work.reference_weight = work.covered_weight = Float{};
+        with_alignment_kernel(pass.kernel, [&](auto kernel) {
+          compare<decltype(kernel)>(pass, pass.estimate, Gradients::both, channel,
+                                    pass.tiles.rects[i], work, sink);
+        });
+        sink.a.add_to(a[channel], motion_of(pass, channel));
+        sink.b.add_to(b[channel], motion_of(pass, channels + channel));
+        ReviewSums& total = sums[channel];
+        sink.totals.add_to(total);
+        total.rho += sum(sink.rho);
+        total.valid += sum(sink.valid);
+        total.covered += sum(work.covered_weight);
+        total.reference += sum(work.reference_weight);
+      });
+}
 
-  // B of the core: the Jacobian times the filtered mean gradient. A gradient that comes from one
-  // image is correlated with that image's noise in the residual, which takes away half of what the
-  // noise of the gradient would add; the mean does the same. The polynomials of the coordinates
-  // change little over a few pixels and are taken at one of the two.
-  M filling(const Correlation& rho, const Workspace& work) const {
-    M b(pass);
-    const float* own[4] = {jacobian[0], jacobian[1], photometric[0], photometric[1]};
-    const float* partner[4] = {mean[0], mean[1], photometric[0], photometric[1]};
-    float* filtered[4] = {work.gx, work.gy, work.value, work.weights};
-    for (std::int64_t j = 0; j < core.height; ++j) {
-      for (int k = 0; k < (B ? 4 : 2); ++k) filter(rho, partner[k], j, work.stencil, filtered[k]);
-      const std::int64_t at = (j + max_lag) * row_floats + max_lag;
-      b.add_row(static_cast<int>(core.width),
-                typename M::Place(pass, work.pixels, core.x, core.y + j), [&](int i) {
-                  const Int inside = iota() < splat(static_cast<float>(core.width - i));
-                  const auto product = [&](int k, int l) {
-                    const Float both = load(own[k] + at + i) * load(filtered[l] + i) +
-                                       load(own[l] + at + i) * load(filtered[k] + i);
-                    return select(inside, 0.5f * both, Float{});
-                  };
-                  Products p{};
-                  p.xx = product(0, 0), p.xy = product(0, 1), p.yy = product(1, 1);
-                  if constexpr (B) {
-                    p.xm = product(0, 2), p.ym = product(1, 2);
-                    p.x1 = product(0, 3), p.y1 = product(1, 3);
-                    p.mm = product(2, 2), p.m = product(2, 3), p.one = product(3, 3);
-                  }
-                  return p;
-                });
-    }
-    return b;
+// A sample with its margin, as it is kept: planes of the influence, the weight, the Jacobian's
+// gradient, the mean gradient, and the weighted moving value, zero where there is no image.
+struct Observed {
+  static constexpr std::int64_t stride = sample_width + 2 * max_lag + 16;
+  static constexpr std::int64_t rows = sample_height + 2 * max_lag;
+  static constexpr std::int64_t plane = stride * rows;
+  static constexpr int planes = 7;
+  // Lags read beyond the last row of the last plane.
+  static constexpr std::int64_t floats = planes * plane + 64;
+
+  float *psi, *weight, *own[2], *mean[2], *value;
+
+  explicit Observed(float* memory)
+      : psi(memory),
+        weight(memory + plane),
+        own{memory + 2 * plane, memory + 3 * plane},
+        mean{memory + 4 * plane, memory + 5 * plane},
+        value(memory + 6 * plane) {}
+};
+
+struct ObservationSink final : RowSink {
+  const TilePass& pass;
+  const Rect& core;
+  Observed to;
+  float share = share_of_reference(pass.composition);
+
+  ObservationSink(const TilePass& p, const Rect& c, Observed o) : pass(p), core(c), to(o) {}
+
+  void take(std::int64_t x, std::int64_t y, int count, Workspace& work) override {
+    const std::int64_t at = (y - core.y + max_lag) * Observed::stride + (x - core.x + max_lag);
+    with_loss(pass.loss, [&](auto loss) {
+      for (int i = 0; i < count; i += lanes) {
+        const Float residual = load(work.residual + i);
+        const auto influence = decltype(loss)::at(residual * residual, splat(pass.threshold));
+        const Float w = load(work.weights + i) * influence.weight;
+        const GradientsAt g(work, i, share);
+        // The last vector of a row may reach beyond the sample.
+        const auto put = [&](float* plane, Float v) {
+          if (i + lanes <= count) return store(plane + at + i, v);
+          for (int k = 0; k < count - i; ++k) plane[at + i + k] = v[k];
+        };
+        put(to.psi, w * residual);
+        put(to.weight, w);
+        put(to.own[0], w * g.jx);
+        put(to.own[1], w * g.jy);
+        put(to.mean[0], w * g.mx);
+        put(to.mean[1], w * g.my);
+        put(to.value, w * load(work.value + i));
+      }
+    });
   }
 };
 
-template <class M>
-void sandwich_tile(const TilePass& pass, const Correlation& rho, const Rect& core,
-                   std::int64_t channel, Workspace& work, Sums& a, Sums& b) {
-  SandwichSink<M> sink(pass, core, work);
-  const Rect wide = sink.with_margin();
+// Products of the influence with itself, moved by `offset` floats, over `rows` rows.
+void add_lag(const Observed& of, std::int64_t offset, std::int64_t rows, double* to) {
+  Float product{}, squares{};
+  for (std::int64_t j = 0; j < rows; ++j)
+    for (std::int64_t i = j * Observed::stride; i < (j + 1) * Observed::stride - 16; i += lanes) {
+      const Float p = load(of.psi + i), q = load(of.psi + i + offset);
+      const Int both = (load(of.weight + i) > 0) & (load(of.weight + i + offset) > 0);
+      product += p * q;
+      squares += select(both, 0.5f * (p * p + q * q), Float{});
+    }
+  to[0] += sum(product);
+  to[1] += sum(squares);
+}
+
+std::size_t observed_floats() { return static_cast<std::size_t>(Observed::floats); }
+
+void observe(const TilePass& pass, const Rect& core, std::int64_t channel, float* memory,
+             float* observed, LagSums* sums) {
+  Workspace work(memory);
+  std::fill(observed, observed + Observed::floats, 0.0f);
+  Rect wide;
+  wide.x = std::max<std::int64_t>(core.x - max_lag, 0);
+  wide.y = std::max<std::int64_t>(core.y - max_lag, 0);
+  wide.width = std::min(core.x + core.width + max_lag, pass.reference.width) - wide.x;
+  wide.height = std::min(core.y + core.height + max_lag, pass.reference.height) - wide.y;
+  const Observed to(observed);
+  ObservationSink sink(pass, core, to);
   with_alignment_kernel(pass.kernel, [&](auto kernel) {
     compare<decltype(kernel)>(pass, pass.estimate, Gradients::both, channel, wide, work, sink);
   });
-  sink.a.add_to(a, motion_of(pass, channel));
-  if (PixelMapper* mapper = pass.estimate.mapper)
-    work.pixels = mapper->map(*mapper, core.x, core.y, core.width, core.height, true);
-  sink.filling(rho, work).add_to(b, motion_of(pass, pass.reference.channels + channel));
+  for (int lag = 1; lag <= max_lag; ++lag) {
+    add_lag(to, lag, Observed::rows, sums->row[lag]);
+    add_lag(to, lag * Observed::stride, Observed::rows - lag, sums->column[lag]);
+  }
+  Float pixels{};
+  for (std::int64_t i = 0; i < Observed::plane; i += lanes)
+    pixels += select(load(to.weight + i) > 0, splat(1.0f), Float{});
+  sums->pixels += sum(pixels);
 }
 
-void sandwich(const TilePass& pass, const Correlation& rho, std::int64_t row, float* memory,
-              Sums* a, Sums* b) {
-  Workspace work(memory);
-  for (std::int64_t channel = 0; channel < pass.reference.channels; ++channel) {
-    a[channel] = Sums{};
-    b[channel] = Sums{};
-    clear_motion(pass, channel);
-    clear_motion(pass, pass.reference.channels + channel);
-    for (std::int64_t x = 0; x < pass.reference.width; x += core_width) {
-      Rect core{x, row * core_height, core_width, core_height};
-      core.width = std::min(core.width, pass.reference.width - core.x);
-      core.height = std::min(core.height, pass.reference.height - core.y);
-      with_moments(pass, [&]<class M>(std::type_identity<M>) {
-        sandwich_tile<M>(pass, rho, core, channel, work, a[channel], b[channel]);
-      });
-    }
+// Row j of the core of a sample's plane, filtered by the autocorrelation in both directions.
+void filter(const Correlation& rho, const float* plane, std::int64_t j, float* room, float* out) {
+  const float* from = plane + j * Observed::stride;
+  for (std::int64_t i = 0; i < sample_width + 2 * max_lag; i += lanes) {
+    Float v{};
+    for (int lag = -rho.reach; lag <= rho.reach; ++lag)
+      v += rho.column[lag < 0 ? -lag : lag] * load(from + (lag + max_lag) * Observed::stride + i);
+    store(room + i, v);
   }
+  for (std::int64_t i = 0; i < sample_width; i += lanes) {
+    Float v{};
+    for (int lag = -rho.reach; lag <= rho.reach; ++lag)
+      v += rho.row[lag < 0 ? -lag : lag] * load(room + i + lag + max_lag);
+    store(out + i, v);
+  }
+}
+
+void inflate(const TilePass& pass, const Correlation& rho, const Rect& core, const float* observed,
+             float* memory, InflationSums* sums) {
+  Workspace work(memory);
+  const Observed of(const_cast<float*>(observed));
+  const float* own[] = {of.own[0], of.own[1], of.value, of.weight};
+  const float* partner[] = {of.mean[0], of.mean[1], of.value, of.weight};
+  const int factors = pass.brightness ? 4 : 2;
+  Float filtered[4] = {}, plain[4] = {}, weight{};
+  for (std::int64_t j = 0; j < core.height; ++j) {
+    const std::int64_t at = (j + max_lag) * Observed::stride + max_lag;
+    const auto add = [&](Float& to, const float* with, const float* by) {
+      for (std::int64_t i = 0; i < core.width; i += lanes) {
+        const Int inside = iota() < splat(static_cast<float>(core.width - i));
+        to += select(inside, load(with + at + i) * load(by + i), Float{});
+      }
+    };
+    for (int k = 0; k < factors; ++k) {
+      filter(rho, partner[k], j, work.stencil, work.value);
+      add(filtered[k], own[k], work.value);
+      add(plain[k], own[k], partner[k] + at);
+    }
+    add(weight, of.weight, of.weight + at);
+  }
+  for (int k = 0; k < factors; ++k) {
+    sums->factor[k][0] += sum(filtered[k]);
+    sums->factor[k][1] += sum(plain[k]);
+  }
+  sums->weight += sum(weight);
 }
 
 }  // namespace
 
 extern const CovarianceFunctions covariance_table;
-const CovarianceFunctions covariance_table{review, rows_of_sandwich, sandwich};
+const CovarianceFunctions covariance_table{review, conclude, observed_floats, observe, inflate};
 
 PHOTALIGN_ISA_END

@@ -47,7 +47,7 @@ void linearize_tile(const TilePass& pass, const Rect& tile, std::int64_t index,
   });
 }
 
-void linearize(const TilePass& pass, std::int64_t row_of_tiles, float* memory, Sums* sums) {
+void linearize(const TilePass& pass, std::int64_t row, float* memory, Sums* sums) {
   Workspace work(memory);
   const std::int64_t channels = pass.reference.channels;
   for (std::int64_t channel = 0; channel < channels; ++channel) {
@@ -56,11 +56,9 @@ void linearize(const TilePass& pass, std::int64_t row_of_tiles, float* memory, S
   }
   with_alignment_kernel(pass.kernel, [&](auto kernel) {
     using K = decltype(kernel);
-    const std::int64_t columns = pass.columns_of_tiles();
-    for (std::int64_t column = 0; column < columns; ++column)
+    for (std::int64_t i = pass.tiles.starts[row]; i < pass.tiles.starts[row + 1]; ++i)
       for (std::int64_t channel = 0; channel < channels; ++channel)
-        linearize_tile<K>(pass, tile_at(pass, column, row_of_tiles),
-                          (row_of_tiles * columns + column) * channels + channel, channel, work,
+        linearize_tile<K>(pass, pass.tiles.rects[i], i * channels + channel, channel, work,
                           sums[channel]);
   });
 }
@@ -81,12 +79,10 @@ void residual_row(const TilePass& pass, std::int64_t row, float* memory, float* 
     using K = decltype(kernel);
     for (std::int64_t channel = 0; channel < pass.reference.channels; ++channel) {
       ResidualSink sink(out + channel * pass.reference.width);
-      for (std::int64_t column = 0; column < pass.columns_of_tiles(); ++column) {
-        Rect tile = tile_at(pass, column, 0);
-        tile.y = row;
-        tile.height = 1;
-        compare<K>(pass, pass.estimate, Gradients::none, channel, tile, work, sink);
-      }
+      for (std::int64_t x = 0; x < pass.reference.width; x += tile_width)
+        compare<K>(pass, pass.estimate, Gradients::none, channel,
+                   {x, row, std::min<std::int64_t>(tile_width, pass.reference.width - x), 1}, work,
+                   sink);
     }
   });
 }

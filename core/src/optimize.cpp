@@ -103,7 +103,7 @@ class Loop {
   void report(double motion, double damping, bool accepted) {
     if (!on_step_) return;
     on_step_({options_.level, steps_, here_.mean_loss() / 2, motion, damping, here_.overlap(),
-              scale_, accepted});
+              scale_, problem_.selected(), accepted});
   }
 
   Status iterate() {

@@ -26,7 +26,7 @@ StripMapper::StripMapper(const PointWarp& warp) : warp_(warp) {
   parameters = warp.parameters();
   const auto n = static_cast<std::size_t>(parameters);
   rows_.resize(motion_rows(n) * row_floats);
-  sums_.resize(motion_sums(n) * widest_vector);
+  sums_.resize(2 * motion_sums(n) * widest_vector);
   rows = rows_.data();
   sums = sums_.data();
   map = [](PixelMapper& self, std::int64_t x, std::int64_t y, std::int64_t width,

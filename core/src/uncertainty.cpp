@@ -31,20 +31,63 @@ std::vector<double> sandwich(const Matrix& a, const Matrix& b, std::size_t param
   return result;
 }
 
-}  // namespace
-
-Review review(LevelProblem& problem, const State& state) {
-  const auto channels = static_cast<std::size_t>(problem.pass().reference.channels);
-  const std::vector<ReviewSums> of_rows = problem.per_row<ReviewSums>(
-      state, nullptr, problem.pass().rows_of_tiles(), channels, variant().covariance->review);
-  Review found;
-  found.channels.resize(channels);
-  for (std::size_t i = 0; i < of_rows.size(); ++i) {
-    add_fields(of_rows[i], found.channels[i % channels]);
-    add_fields(of_rows[i], found.total);
+Correlation correlation_of(const LagSums& sums) {
+  const auto ratio = [](const double* pair) {
+    return static_cast<float>(pair[1] > 0 ? pair[0] / pair[1] : 0);
+  };
+  // What is no more than chance is left out, or it would add up over the lags.
+  const auto negligible =
+      static_cast<float>(std::max(0.01, 3 / std::sqrt(std::max(sums.pixels, 1.0))));
+  Correlation rho;
+  for (int lag = 1; lag <= max_lag; ++lag) {
+    rho.row[lag] = ratio(sums.row[lag]);
+    rho.column[lag] = ratio(sums.column[lag]);
+    if (std::max(std::abs(rho.row[lag]), std::abs(rho.column[lag])) > negligible) rho.reach = lag;
   }
-  return found;
+  return rho;
 }
+
+// A variance that came out as nothing, or less, is not believed.
+float inflation_of(const double* sums) {
+  constexpr double least = 1e-2;
+  const double ratio = sums[0] / sums[1];
+  return sums[1] > 0 && std::isfinite(ratio) ? static_cast<float>(std::sqrt(std::max(ratio, least)))
+                                             : 1.0f;
+}
+
+// Noise in `samples`, which are looked at in order, whoever does.
+Noise study(LevelProblem& problem, const State& state, const Selection& samples) {
+  const CovarianceFunctions& functions = *variant().covariance;
+  const auto channels = problem.pass().reference.channels;
+  const auto count = static_cast<std::size_t>(samples.size() * channels);
+  const std::size_t size = functions.observed_floats();
+  const auto observed = std::make_unique_for_overwrite<float[]>(count * size);
+  const auto place = [&](std::int64_t task) {
+    return observed.get() + static_cast<std::size_t>(task) * size;
+  };
+  const std::vector<LagSums> lags = problem.per_row<LagSums>(
+      state, nullptr, static_cast<std::int64_t>(count), 1,
+      [&](const TilePass& pass, std::int64_t task, float* memory, LagSums* out) {
+        functions.observe(pass, samples[task / channels], task % channels, memory, place(task),
+                          out);
+      });
+  LagSums all_lags;
+  for (const LagSums& sums : lags) add_fields(sums, all_lags);
+  Noise noise{.correlation = correlation_of(all_lags)};
+  const std::vector<InflationSums> inflations = problem.per_row<InflationSums>(
+      state, nullptr, static_cast<std::int64_t>(count), 1,
+      [&](const TilePass& pass, std::int64_t task, float* memory, InflationSums* out) {
+        functions.inflate(pass, noise.correlation, samples[task / channels], place(task), memory,
+                          out);
+      });
+  InflationSums all;
+  for (const InflationSums& sums : inflations) add_fields(sums, all);
+  for (int k = 0; k < 4; ++k) noise.inflation.factor[k] = inflation_of(all.factor[k]);
+  noise.information = (all.factor[0][1] + all.factor[1][1]) / all.weight;
+  return noise;
+}
+
+}  // namespace
 
 ReviewSums compare_rows(LevelProblem& problem, const State& state, const State& previous,
                         std::int64_t first, std::int64_t count) {
@@ -82,64 +125,78 @@ double Review::correlation(const State& state) const {
   return std::isfinite(r) ? std::clamp(r, -1.0, 1.0) : 0;
 }
 
-Correlation Review::residual_correlation() const {
-  const auto ratio = [](const double* pair) {
-    return static_cast<float>(pair[1] > 0 ? pair[0] / pair[1] : 0);
-  };
-  constexpr float negligible = 0.01f;
-  Correlation rho{};
-  for (int lag = 0; lag <= max_lag; ++lag) {
-    rho.row[lag] = lag ? ratio(total.row[lag]) : 1;
-    rho.column[lag] = lag ? ratio(total.column[lag]) : 1;
-    if (std::max(std::abs(rho.row[lag]), std::abs(rho.column[lag])) > negligible) rho.reach = lag;
-  }
-  return rho;
-}
-
-double Review::samples_per_degree() const {
-  const Correlation rho = residual_correlation();
+double Noise::samples_per_degree() const {
   double along_row = 1, along_column = 1;
   for (int lag = 1; lag <= max_lag; ++lag) {
-    along_row += 2 * static_cast<double>(rho.row[lag]);
-    along_column += 2 * static_cast<double>(rho.column[lag]);
+    along_row += 2 * static_cast<double>(correlation.row[lag]);
+    along_column += 2 * static_cast<double>(correlation.column[lag]);
   }
   return std::max(along_row, 1.0) * std::max(along_column, 1.0);
 }
 
-std::vector<double> estimate_covariance(LevelProblem& problem, const State& state,
-                                        const Review& review) {
-  const bool brightness = problem.has_brightness();
-  const CovarianceFunctions& functions = *variant().covariance;
-  const auto parameters = problem.warp().parameters();
-  const auto channels = static_cast<std::size_t>(problem.pass().reference.channels);
-  std::vector<double> unknown(parameters * parameters, std::numeric_limits<double>::quiet_NaN());
-  if (!(review.total.weight > 0)) return unknown;
-  const Correlation rho = review.residual_correlation();
+Noise study_noise(LevelProblem& problem, const State& state) {
+  const LevelGrid& grid = problem.grid();
+  return study(problem, state, Selection::samples(grid.width, grid.height));
+}
 
-  // Rows of channels, A and B of a channel side by side.
-  const std::int64_t rows = functions.rows_of_sandwich(problem.pass());
+Noise study_all_noise(LevelProblem& problem, const State& state) {
+  const LevelGrid& grid = problem.grid();
+  return study(problem, state, Selection::all_samples(grid.width, grid.height));
+}
+
+bool Conclusion::is_told_by(const Noise& noise) const {
+  constexpr double least_share = 0.1;
+  const double information = review.total.information / review.total.weight;
+  return noise.information > least_share * information || !(information > 0);
+}
+
+Conclusion conclude(LevelProblem& problem, const State& state, const Noise& noise) {
+  const CovarianceFunctions& functions = *variant().covariance;
+  const auto channels = static_cast<std::size_t>(problem.pass().reference.channels);
+  const auto rows = static_cast<std::size_t>(problem.selection().rows());
+  // Of a row: A and B of all channels.
   const std::size_t motion_size = channels * problem.motion_size();
-  std::vector<double> motion_of_rows(static_cast<std::size_t>(rows) * 2 * motion_size);
-  const std::vector<Sums> of_rows = problem.per_row<Sums>(
-      state, nullptr, rows, 2 * channels,
-      [&](TilePass& pass, std::int64_t row, float* memory, Sums* out) {
-        if (motion_size)
-          pass.motion = motion_of_rows.data() + static_cast<std::size_t>(row) * 2 * motion_size;
-        functions.sandwich(pass, rho, row, memory, out, out + channels);
+  std::vector<Sums> sums_of_rows(rows * 2 * channels);
+  std::vector<double> motion_of_rows(rows * 2 * motion_size);
+  const std::vector<ReviewSums> review_of_rows = problem.per_row<ReviewSums>(
+      state, nullptr, problem.selection().rows(), channels,
+      [&](TilePass& pass, std::int64_t row, float* memory, ReviewSums* out) {
+        const auto at = static_cast<std::size_t>(row) * 2;
+        if (motion_size) pass.motion = motion_of_rows.data() + at * motion_size;
+        Sums* sums = sums_of_rows.data() + at * channels;
+        functions.conclude(pass, noise.inflation, row, memory, out, sums, sums + channels);
       });
+
+  Review review;
+  review.channels.resize(channels);
+  for (std::size_t i = 0; i < review_of_rows.size(); ++i) {
+    add_fields(review_of_rows[i], review.channels[i % channels]);
+    add_fields(review_of_rows[i], review.total);
+  }
   std::vector<Sums> sums(2 * channels);
-  for (std::size_t i = 0; i < of_rows.size(); ++i) add_fields(of_rows[i], sums[i % sums.size()]);
+  for (std::size_t i = 0; i < sums_of_rows.size(); ++i)
+    add_fields(sums_of_rows[i], sums[i % sums.size()]);
   const std::vector<double> motion = problem.added_rows(motion_of_rows, 2 * motion_size);
   const std::span<const Sums> both(sums);
   const std::span<const double> both_of_motion(motion);
-  const NormalEquations bread(problem.warp(), brightness, both.first(channels),
-                              both_of_motion.first(motion_size));
-  const NormalEquations filling(problem.warp(), brightness, both.last(channels),
-                                both_of_motion.last(motion_size));
-  if (!bread.determined()) return unknown;
-  std::vector<double> found = sandwich(bread.hessian, filling.hessian, parameters,
-                                       review.total.square / review.total.weight);
-  return found.empty() ? unknown : found;
+  const bool brightness = problem.has_brightness();
+  return {std::move(review),
+          {problem.warp(), brightness, both.first(channels), both_of_motion.first(motion_size)},
+          NormalEquations(problem.warp(), brightness, both.last(channels),
+                          both_of_motion.last(motion_size))
+              .hessian};
+}
+
+std::vector<double> covariance_of(const Conclusion& conclusion) {
+  const NormalEquations& bread = conclusion.equations;
+  const std::size_t parameters = bread.parameters();
+  const ReviewSums& total = conclusion.review.total;
+  std::vector<double> found;
+  if (total.weight > 0 && bread.determined())
+    found = sandwich(bread.hessian, conclusion.spread, parameters, total.square / total.weight);
+  if (found.empty())
+    found.assign(parameters * parameters, std::numeric_limits<double>::quiet_NaN());
+  return found;
 }
 
 }  // namespace photalign

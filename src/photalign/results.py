@@ -99,8 +99,8 @@ class Step:
     iteration : int
         Number of the step on its level, from 1.
     cost : float
-        Mean of rho / 2 over the valid pixels of the level, after the step if it
-        was accepted, in grey levels squared.
+        Mean of rho / 2 over the valid pixels that were selected, after the step if
+        it was accepted, in grey levels squared.
     motion : float
         Largest motion of a corner of the reference, px at full resolution.
     damping : float
@@ -111,6 +111,9 @@ class Step:
         Whether the step was taken.
     scale : float
         Scale of the loss, in grey levels; 0 for the squared loss.
+    selected : float
+        Share of the level's pixels that the step was computed from. The first steps
+        at full resolution take thin bands of the image.
 
     Examples
     --------
@@ -131,6 +134,7 @@ class Step:
     overlap: float
     accepted: bool
     scale: float
+    selected: float = 1.0
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -100,7 +100,8 @@ def test_only_the_last_steps_may_raise_the_cost(kind, method, kernel, solver, rn
         assert taken
         for one, next_one in pairwise(taken):
             goes_on = next_one.iteration > one.iteration and next_one.level == one.level
-            if goes_on and next_one.scale == one.scale:
+            same_pixels = next_one.selected == one.selected
+            if goes_on and same_pixels and next_one.scale == one.scale:
                 is_short = next_one.motion <= 0.25 * 2**next_one.level
                 allowed = 1e-3 if is_short else 1e-6
                 assert next_one.cost <= one.cost * (1 + allowed), (

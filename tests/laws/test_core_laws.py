@@ -123,7 +123,9 @@ def test_reported_numbers_are_the_oracles(kernel, loss, rng):
     )
     model = found.brightness
     at = Estimate(found.warp.matrix, model.gain[0], model.bias[0])
-    oracle = Problem(reference=reference, moving=moving, kernel=kernel)
+    oracle = Problem(
+        reference=reference, moving=moving, kernel=kernel, method=found.method
+    )
     residual, value, _ = oracle.compare(at)
     valid = np.isfinite(residual)
     r = residual[valid]

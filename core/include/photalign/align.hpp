@@ -54,6 +54,7 @@ struct StepRecord {
   int level, iteration;
   double cost;  // mean of rho / 2 per valid pixel, after the step if it was accepted
   double motion, damping, overlap, scale;
+  double selected;  // share of the level's pixels that the step was computed from
   bool accepted;
 };
 

@@ -1,4 +1,5 @@
-// The covariance of the estimate: a sandwich, because smoothing kernels correlate the residuals.
+// What is reported of an estimate, and its covariance: a sandwich, because smoothing kernels
+// correlate the residuals.
 //
 // For an M-estimator (Huber, "Robust Statistics", 1981, section 6.3) the covariance is
 // A^-1 B A^-1 with A = sum psi'(r) J'J and B the covariance of sum psi(r) J. With independent
@@ -15,7 +16,7 @@
 
 namespace photalign {
 
-// The final estimate, looked at without derivatives.
+// An estimate, looked at without derivatives.
 struct Review {
   std::vector<ReviewSums> channels;
   ReviewSums total;
@@ -27,9 +28,6 @@ struct Review {
   double deviation_of_reference(const State& state) const {
     return std::sqrt(contrast(state).reference / total.one);
   }
-  Correlation residual_correlation() const;
-  // Correlated residuals that count as one.
-  double samples_per_degree() const;
 
  private:
   // Sums of squares and products about the channels' means.
@@ -39,14 +37,38 @@ struct Review {
   Contrast contrast(const State& state) const;
 };
 
-Review review(LevelProblem& problem, const State& state);
+// How the noise of neighboring residuals hangs together, and what that does to the estimate.
+struct Noise {
+  Correlation correlation;
+  Inflation inflation;
+  double information = 0;  // per squared weight, of the samples that it was studied in
 
-// The losses of two estimates over the pixels valid for both, in some rows of tiles.
+  // Correlated residuals that count as one.
+  double samples_per_degree() const;
+};
+
+// From samples of the selected pixels.
+Noise study_noise(LevelProblem& problem, const State& state);
+// The same from all pixels.
+Noise study_all_noise(LevelProblem& problem, const State& state);
+
+// The sums behind the last steps and the covariance of where they end.
+struct Conclusion {
+  Review review;
+  NormalEquations equations;  // A and J'psi
+  Matrix spread;              // B, but for the variance of the influence
+
+  // Whether the samples of the noise are like the rest: they may have missed all texture.
+  bool is_told_by(const Noise& noise) const;
+};
+
+Conclusion conclude(LevelProblem& problem, const State& state, const Noise& noise);
+
+// The losses of two estimates over the pixels valid for both, in some rows of the selection.
 ReviewSums compare_rows(LevelProblem& problem, const State& state, const State& previous,
                         std::int64_t first, std::int64_t count);
 
-// Of the increments of the warp, parameters x parameters; NaN if it cannot be had.
-std::vector<double> estimate_covariance(LevelProblem& problem, const State& state,
-                                        const Review& review);
+// Of the unknowns of the warp, parameters x parameters; NaN if it cannot be had.
+std::vector<double> covariance_of(const Conclusion& conclusion);
 
 }  // namespace photalign

@@ -10,37 +10,63 @@ namespace photalign {
 // Residuals further apart than this are taken as independent: the widest kernel reaches 6 pixels.
 inline constexpr int max_lag = 6;
 
-// Everything about the final estimate that needs no derivatives, for one channel.
+// The noise is studied in samples of the reference, which have a margin of max_lag around them.
+inline constexpr std::int64_t sample_width = 64 - 2 * max_lag;
+inline constexpr std::int64_t sample_height = 32 - 2 * max_lag;
+
+// Everything about an estimate that needs no derivatives, for one channel.
 struct ReviewSums {
   double rho = 0, valid = 0, covered = 0, reference = 0;  // as in Sums
   double both = 0, both_rho = 0, both_rho_previous = 0;   // as in Sums
   double pixels = 0;                                      // valid ones, each counted as 1
   // With the weights of masks only: sums of 1, the residual r and the moving value m, and products.
   double one = 0, r = 0, m = 0, rr = 0, mr = 0, mm = 0;
-  // The influence psi = rho'(r^2) r: its squares, those of its weights, and its products at each
-  // lag.
+  // The influence psi = rho'(r^2) r: its squares, and those of its weights.
   double square = 0, weight = 0;
-  // [lag][0]: sum of psi(x) psi(x + lag); [lag][1]: of (psi(x)^2 + psi(x + lag)^2) / 2 over the
-  // pairs.
-  double row[max_lag + 1][2] = {};
-  double column[max_lag + 1][2] = {};
+  double information = 0;  // squared weights times the squared length of the gradient
 };
 
-// The autocorrelation of the residuals, separable: 1 at lag 0.
+// Of the influence in samples, at each lag along rows and along columns: [0] sum of
+// psi(x) psi(x + lag), [1] of (psi(x)^2 + psi(x + lag)^2) / 2 over the pairs.
+struct LagSums {
+  double row[max_lag + 1][2] = {};
+  double column[max_lag + 1][2] = {};
+  double pixels = 0;  // valid ones
+};
+
+// The autocorrelation of the influence, separable: 1 at lag 0.
 struct Correlation {
-  float row[max_lag + 1];
-  float column[max_lag + 1];
-  int reach;  // lags beyond this are negligible
+  float row[max_lag + 1] = {1};
+  float column[max_lag + 1] = {1};
+  int reach = 0;  // lags beyond this are negligible
+};
+
+// What that correlation does to the variance of J'psi, as sums over samples: [0] of the Jacobian's
+// factor times itself filtered, [1] times itself. Factors are the gradient by x and y, the moving
+// value, and 1.
+struct InflationSums {
+  double factor[4][2] = {};
+  double weight = 0;  // squares of the weights
+};
+
+// The same as the factor for each of the Jacobian's factors: the root of the ratio.
+struct Inflation {
+  float factor[4] = {1, 1, 1, 1};
 };
 
 struct CovarianceFunctions {
-  // One row of tiles; compares with `previous` if there is one. sums[channel] is overwritten.
-  void (*review)(const TilePass&, std::int64_t row_of_tiles, float* workspace, ReviewSums* sums);
-  std::int64_t (*rows_of_sandwich)(const TilePass&);
-  // Both matrices of A^-1 B A^-1, as sums per channel: A = sum psi'(r) J'J, and B = sum over pairs
-  // of pixels of their weighted Jacobians times the correlation of their residuals.
-  void (*sandwich)(const TilePass&, const Correlation&, std::int64_t row, float* workspace, Sums* a,
-                   Sums* b);
+  // One row of rectangles; compares with `previous` if there is one. sums[channel] is overwritten.
+  void (*review)(const TilePass&, std::int64_t row, float* workspace, ReviewSums* sums);
+  // The same with derivatives. `a` are the sums of the estimating equations J'psi(r) and of how
+  // they change with the warp; `b` those of the Jacobian's products, inflated. [channel] each.
+  void (*conclude)(const TilePass&, const Inflation&, std::int64_t row, float* workspace,
+                   ReviewSums* sums, Sums* a, Sums* b);
+  // Floats that a sample is kept in, for one channel.
+  std::size_t (*observed_floats)();
+  void (*observe)(const TilePass&, const Rect& sample, std::int64_t channel, float* workspace,
+                  float* observed, LagSums* sums);
+  void (*inflate)(const TilePass&, const Correlation&, const Rect& sample, const float* observed,
+                  float* workspace, InflationSums* sums);
 };
 
 }  // namespace photalign

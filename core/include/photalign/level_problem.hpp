@@ -14,6 +14,7 @@
 #include "normal_equations.hpp"
 #include "pyramid.hpp"
 #include "scratch.hpp"
+#include "selection.hpp"
 #include "state.hpp"
 #include "variants.hpp"
 
@@ -44,7 +45,7 @@ void add_fields(const T& from, T& to) {
 
 class LevelProblem {
  public:
-  // `mappers` are those of the alignment if the warp is a function.
+  // `mappers` are those of the alignment if the warp is a function. All pixels are selected.
   LevelProblem(const Level& reference, const Level& moving, const LevelGrid& grid,
                std::unique_ptr<LevelWarp> warp, StripMappers* mappers, Kernel kernel,
                Composition composition, LossKind loss, Brightness brightness,
@@ -54,7 +55,8 @@ class LevelProblem {
         mappers_(mappers),
         brightness_(brightness),
         execution_(execution),
-        scratch_(scratch) {
+        scratch_(scratch),
+        selection_(Selection::all(grid.width, grid.height)) {
     pass_.reference = reference.image;
     pass_.moving = moving.image;
     pass_.reference_weight = reference.weight;
@@ -70,6 +72,15 @@ class LevelProblem {
   }
 
   const TilePass& pass() const { return pass_; }
+  const LevelGrid& grid() const { return grid_; }
+  // Which pixels count from now on; what was evaluated before cannot be compared with.
+  const Selection& selection() const { return selection_; }
+  // Their share of all.
+  double selected() const {
+    return static_cast<double>(selection_.pixels()) /
+           static_cast<double>(grid_.width * grid_.height);
+  }
+  void select(Selection selection) { selection_ = std::move(selection); }
   const LevelWarp& warp() const { return *warp_; }
   bool has_brightness() const { return brightness_ != Brightness::none; }
   void set_threshold(double threshold) { pass_.threshold = static_cast<float>(threshold); }
@@ -88,10 +99,10 @@ class LevelProblem {
       pass.previous_records = of_previous->records.data();
       pass.previous_losses = of_previous->losses;
     }
-    const std::int64_t rows = pass.rows_of_tiles();
+    const std::int64_t rows = selection_.rows();
     const auto channels = static_cast<std::size_t>(pass.reference.channels);
     Evaluation result;
-    result.records.resize(static_cast<std::size_t>(rows * pass.columns_of_tiles()) * channels);
+    result.records.resize(static_cast<std::size_t>(selection_.size()) * channels);
     pass.records = result.records.data();
     // For the comparison with the next estimate; a large image is rather sampled again at its
     // edges.
@@ -121,8 +132,8 @@ class LevelProblem {
     return result;
   }
 
-  // What `function(pass, row, workspace, out)` writes for each of `rows` rows, `per_row` entries
-  // each.
+  // What `function(pass, row, workspace, out)` writes for each of `rows` rows of rectangles,
+  // `per_row` entries each.
   template <class T, class Function>
   std::vector<T> per_row(const State& state, const State* previous, std::int64_t rows,
                          std::size_t per_row, Function&& function) {
@@ -180,6 +191,7 @@ class LevelProblem {
 
   TilePass pass_at(const State& state, const State* previous) {
     TilePass pass = pass_;
+    pass.tiles = selection_.tiles();
     pass.brightness = has_brightness();
     pass.estimate = estimate_of(state);
     if (mappers_) mappers_->begin(0, grid_, state.params);
@@ -216,6 +228,7 @@ class LevelProblem {
   Brightness brightness_;
   const Execution& execution_;
   Scratch& scratch_;
+  Selection selection_;
 };
 
 }  // namespace photalign

@@ -59,8 +59,19 @@ struct Sums {
   double both, both_rho, both_rho_previous;  // over pixels valid for this estimate and the previous
 };
 
+// The rectangles of the reference that a pass looks at, in rows: those of row i are from starts[i]
+// to starts[i + 1]. None is larger than a tile.
+struct Tiles {
+  const Rect* rects = nullptr;
+  const std::int64_t* starts = nullptr;
+  std::int64_t rows = 0;
+
+  std::int64_t count() const { return starts[rows]; }
+};
+
 struct TilePass {
   Image reference, moving;
+  Tiles tiles;
   Image reference_weight, moving_weight;  // one channel, u8 (0 or not) or f32, or empty
   double offset = 0;                      // subtracted from both images before anything else
   Kernel kernel = Kernel::linear;
@@ -81,9 +92,6 @@ struct TilePass {
   Estimate previous;
   const TileRecord* previous_records = nullptr;
   const float* previous_losses = nullptr;
-
-  std::int64_t columns_of_tiles() const { return (reference.width + tile_width - 1) / tile_width; }
-  std::int64_t rows_of_tiles() const { return (reference.height + tile_height - 1) / tile_height; }
 };
 
 // The loss at s = r^2: rho(s), the weight rho'(s), and d(rho'(s) r)/dr, the influence's slope.
@@ -93,7 +101,7 @@ struct LossValue {
 
 struct LinearizeFunctions {
   std::size_t (*workspace_floats)();
-  // One row of tiles; sums[channel] is overwritten.
+  // One row of rectangles; sums[channel] is overwritten.
   void (*linearize)(const TilePass&, std::int64_t row_of_tiles, float* workspace, Sums* sums);
   // Absolute residuals of one row of pixels, [channel][column], NaN where invalid.
   void (*residual_row)(const TilePass&, std::int64_t row, float* workspace, float* out);

@@ -53,7 +53,7 @@ struct PixelMapper {
                       std::int64_t height, bool with_motion) = nullptr;
   int parameters = 0;
   float* rows = nullptr;  // room for `motion_rows(parameters)` rows
-  float* sums = nullptr;  // room for `motion_sums(parameters)` vectors of 64 bytes
+  float* sums = nullptr;  // room for twice `motion_sums(parameters)` vectors of 64 bytes
 };
 
 // Sums over pixels that J'WJ is made of: products of column k of the Jacobian with column l >= k,

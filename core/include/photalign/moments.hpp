@@ -49,7 +49,7 @@ struct Moments {
   Float g1[2][monomials(D)] = {};
   Float w{}, wr{}, wm{}, wrr{}, wmr{}, wmm{};
 
-  explicit Moments(const TilePass&) {}
+  explicit Moments(const TilePass&, int /*which*/ = 0) {}
 
   // `products(i)` gives the terms of pixels [i, i + lanes).
   template <class F>

@@ -51,6 +51,7 @@ struct Turn {
     p.yy = yx * yx * p.xx + 2 * (yx * yy * p.xy) + yy * yy * p.yy;
     p.xx = first;
     p.xy = both;
+    apply(p.xr, p.yr);
     if constexpr (brightness) {
       apply(p.xm, p.ym);
       apply(p.x1, p.y1);
@@ -65,10 +66,11 @@ class MotionMoments {
   using Place = MotionPlace;
   static constexpr bool brightness = B;
 
-  explicit MotionMoments(const TilePass& pass)
+  // Two may gather at a time, `which` is 0 and 1.
+  explicit MotionMoments(const TilePass& pass, int which = 0)
       : parameters_(pass.estimate.mapper->parameters),
         rows_(pass.estimate.mapper->rows),
-        sums_(pass.estimate.mapper->sums) {
+        sums_(pass.estimate.mapper->sums + which * lanes * static_cast<std::int64_t>(size())) {
     std::fill(sums_, sums_ + lanes * static_cast<std::int64_t>(size()), 0.0f);
   }
 
@@ -115,12 +117,13 @@ class MotionMoments {
         const Float mx = load(place.motion(k, 0) + i), my = load(place.motion(k, 1) + i);
         store(left(k, 0) + i, p.xx * mx + p.xy * my);
         store(left(k, 1) + i, p.xy * mx + p.yy * my);
+        add(sum_at(k, parameters_), p.xr * mx + p.yr * my);
         if constexpr (B) {
           add(sum_at(k, parameters_ + 1), p.xm * mx + p.ym * my);
           add(sum_at(k, parameters_ + 2), p.x1 * mx + p.y1 * my);
         }
       }
-      if constexpr (B) w_ += p.one, wm_ += p.m, wmm_ += p.mm;
+      if constexpr (B) w_ += p.one, wm_ += p.m, wmm_ += p.mm, wr_ += p.r, wmr_ += p.mr;
     }
     for (int k = 0; k < parameters_; ++k) {
       int l = k;

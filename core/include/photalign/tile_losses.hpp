@@ -6,13 +6,6 @@
 
 PHOTALIGN_ISA_BEGIN
 
-inline Rect tile_at(const TilePass& pass, std::int64_t column, std::int64_t row) {
-  Rect tile{column * tile_width, row * tile_height, tile_width, tile_height};
-  tile.width = std::min(tile.width, pass.reference.width - tile.x);
-  tile.height = std::min(tile.height, pass.reference.height - tile.y);
-  return tile;
-}
-
 // Puts the loss on rows: weights come to include the loss's. Losses and the weights of masks can be
 // kept per pixel of the tile, for the comparison of two estimates.
 struct Losses {

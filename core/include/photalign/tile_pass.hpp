@@ -298,7 +298,9 @@ void compare(const TilePass& pass, const Estimate& estimate, Gradients gradients
   for (std::int64_t y = r.y; y < r.y + r.height; ++y) {
     if (need_reference(gradients))
       reference_row<K, true>(reference, r.x, y, count, work.stencil, work.target, work.tx, work.ty);
-    else
+    // In forward composition the reference's gradient does not decide which pixels are valid.
+    if (!need_reference(gradients) ||
+        (gradients == Gradients::both && pass.composition == Composition::forward))
       reference_row<K, false>(reference, r.x, y, count, work.stencil, work.target, nullptr,
                               nullptr);
     if (footprint.empty) {

@@ -1,0 +1,91 @@
+#include "photalign/selection.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include "photalign/covariance_functions.hpp"
+
+namespace photalign {
+namespace {
+
+constexpr std::int64_t band_height = 8;
+constexpr double band_pixels = 1 << 18;  // as many are enough, however large the image is
+constexpr std::int64_t least_step = 32;  // rows from one band to the next
+
+constexpr std::int64_t sample_pixels = 1 << 14;  // of the image, for one sample
+constexpr std::int64_t least_samples = 4;
+constexpr std::int64_t most_samples = 64;
+
+}  // namespace
+
+void Selection::add_row(std::int64_t y, std::int64_t height, std::int64_t tile,
+                        std::int64_t width) {
+  for (std::int64_t x = 0; x < width; x += tile)
+    rects_.push_back({x, y, std::min(tile, width - x), height});
+  starts_.push_back(size());
+}
+
+std::int64_t Selection::pixels() const {
+  std::int64_t count = 0;
+  for (const Rect& rect : rects_) count += rect.width * rect.height;
+  return count;
+}
+
+Selection Selection::all(std::int64_t width, std::int64_t height) {
+  Selection all;
+  for (std::int64_t y = 0; y < height; y += tile_height)
+    all.add_row(y, std::min<std::int64_t>(tile_height, height - y), tile_width, width);
+  return all;
+}
+
+Selection Selection::bands(std::int64_t width, std::int64_t height) {
+  const double rows = std::max(band_pixels / static_cast<double>(width), 1.0);
+  const auto wanted = static_cast<std::int64_t>(rows) / band_height + 1;
+  const std::int64_t step = std::max(least_step, height / wanted);
+  Selection bands;
+  for (std::int64_t y = (std::min(step, height) - band_height) / 2; y + band_height <= height;
+       y += step)
+    bands.add_row(std::max<std::int64_t>(y, 0), band_height, tile_width, width);
+  return bands;
+}
+
+Selection Selection::samples(std::int64_t width, std::int64_t height) {
+  const std::int64_t columns_of_all = (width + sample_width - 1) / sample_width;
+  const std::int64_t rows_of_all = (height + sample_height - 1) / sample_height;
+  const std::int64_t wanted =
+      std::clamp(width * height / sample_pixels, least_samples, most_samples);
+  if (columns_of_all * rows_of_all <= 2 * wanted) return all_samples(width, height);
+  // As many per length in both directions.
+  const double aspect = static_cast<double>(width) / static_cast<double>(height);
+  const auto count = [](double n, std::int64_t most) {
+    return std::clamp<std::int64_t>(std::llround(n), 1, most);
+  };
+  const std::int64_t columns =
+      count(std::sqrt(static_cast<double>(wanted) * aspect), columns_of_all);
+  const std::int64_t rows =
+      count(static_cast<double>(wanted) / static_cast<double>(columns), rows_of_all);
+  const auto begin = [](std::int64_t i, std::int64_t n, std::int64_t length, std::int64_t sample) {
+    return std::clamp<std::int64_t>((2 * i + 1) * length / (2 * n) - sample / 2, 0,
+                                    std::max<std::int64_t>(length - sample, 0));
+  };
+  Selection samples;
+  for (std::int64_t j = 0; j < rows; ++j) {
+    const std::int64_t y = begin(j, rows, height, sample_height);
+    for (std::int64_t i = 0; i < columns; ++i) {
+      const std::int64_t x = begin(i, columns, width, sample_width);
+      samples.rects_.push_back({x, y, std::min<std::int64_t>(sample_width, width - x),
+                                std::min<std::int64_t>(sample_height, height - y)});
+    }
+    samples.starts_.push_back(samples.size());
+  }
+  return samples;
+}
+
+Selection Selection::all_samples(std::int64_t width, std::int64_t height) {
+  Selection all;
+  for (std::int64_t y = 0; y < height; y += sample_height)
+    all.add_row(y, std::min<std::int64_t>(sample_height, height - y), sample_width, width);
+  return all;
+}
+
+}  // namespace photalign
