@@ -7,11 +7,13 @@
 #include <nanobind/stl/vector.h>
 
 #include <cmath>
+#include <memory>
 #include <optional>
 
 #include "arrays.hpp"
 #include "interrupt.hpp"
 #include "photalign/linearize_functions.hpp"
+#include "photalign/pyramid.hpp"
 #include "photalign/variants.hpp"
 
 namespace nb = nanobind;
@@ -125,6 +127,34 @@ nb::dict bound_align(const AnyArray& reference, const AnyArray& moving,
   return as_dict(found);
 }
 
+// Planes of a pyramid, which `owner` keeps alive.
+nb::object planes_of(const Image& image, const nb::capsule& owner) {
+  constexpr std::int64_t size = sizeof(float);
+  const auto length = [](std::int64_t n) { return static_cast<std::size_t>(n); };
+  const nb::ndarray<nb::numpy, const float> planes(
+      image.data, {length(image.channels), length(image.height), length(image.width)}, owner,
+      {image.channel_stride / size, image.row_stride / size, image.column_stride / size});
+  return nb::cast(planes);
+}
+
+// Levels 1 and up: planes (C, H, W) of pixels, and (1, H, W) of soft weights or None.
+nb::list bound_pyramid(const AnyArray& image, const std::optional<AnyArray>& weight, double offset,
+                       int levels, int threads) {
+  const Execution execution{.threads = threads, .interrupted = interrupt_callback()};
+  auto pyramid = std::make_unique<Pyramid>(image_view(image), optional_image(weight), offset,
+                                           levels, execution);
+  const Pyramid& made = *pyramid;
+  const nb::capsule owner(pyramid.release(),
+                          [](void* p) noexcept { delete static_cast<Pyramid*>(p); });
+  nb::list found;
+  for (int level = 1; level < levels; ++level) {
+    const Image& soft = made[level].weight;
+    found.append(nb::make_tuple(planes_of(made[level].image, owner),
+                                soft ? planes_of(soft, owner) : nb::none()));
+  }
+  return found;
+}
+
 // rho, weight and slope at squared residuals, shape (n, 3).
 Array bound_loss(int kind, double threshold, const Doubles& squares) {
   std::vector<double> values;
@@ -146,6 +176,9 @@ void bind_alignment(nb::module_& m) {
         "coarse_composition"_a, "brightness"_a, "loss"_a, "loss_scale"_a, "tuning"_a, "levels"_a,
         "max_steps"_a, "step_tol"_a, "damping"_a, "min_overlap"_a, "threads"_a, "on_step"_a.none(),
         "Align two images; enumerations are numbers, weights have one channel.");
+  m.def("pyramid", &bound_pyramid, "image"_a.noconvert(), "weight"_a.noconvert().none(), "offset"_a,
+        "levels"_a, "threads"_a,
+        "Levels 1 and up of an image as planes, each with its soft weights or None.");
   m.def("loss", &bound_loss, "kind"_a, "threshold"_a, "squares"_a,
         "Loss, weight and slope of the influence at squared residuals, shape (n, 3).");
 }
