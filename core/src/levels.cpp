@@ -12,8 +12,9 @@ namespace {
 
 // Rows of level 1 that one thread makes, with what the next levels can make of these alone.
 constexpr std::int64_t band_height = 64;
-// Rows of level 1 that stay in the cache until level 2 is made of them.
-constexpr std::int64_t rows_at_once = 16;
+// Floats of level 1 that stay in the cache until level 2 is made of them; rows, at least.
+constexpr std::int64_t floats_at_once = 1 << 15;
+constexpr std::int64_t least_rows_at_once = 16;
 // Levels of which a band has rows.
 constexpr int levels_of_band = 5;
 
@@ -36,6 +37,10 @@ Image planes_at(float* data, std::int64_t height, std::int64_t width, std::int64
           .channel_stride = stride_of(width) * height * size};
 }
 
+bool has_floats(const Image& image) {
+  return image.dtype == DType::f32 || image.dtype == DType::f64;
+}
+
 struct Rows {
   std::int64_t first = 0, last = 0;
 };
@@ -46,6 +51,7 @@ class Sweep {
   Sweep(const std::vector<Level>& levels, const Execution& execution)
       : levels_(levels),
         execution_(execution),
+        may_be_invalid_(has_floats(levels[0].image) || levels[0].weight),
         bands_(std::max<std::int64_t>(1, height(1) / band_height)) {
     const std::int64_t floats = halving_floats(levels[0].image.width);
     rooms_.resize(
@@ -92,8 +98,10 @@ class Sweep {
     for (int level = 1; level <= deepest; ++level)
       done[level] = band == 0 ? 0 : beside(border(band), level).last;
     const std::int64_t end = border(band + 1);
+    const std::int64_t at_once =
+        std::max(least_rows_at_once, floats_at_once / levels_[1].image.width);
     for (std::int64_t row = border(band); row < end;) {
-      row = std::min(row + rows_at_once, end);
+      row = std::min(row + at_once, end);
       const bool is_last = row == height(1);
       for (int level = 1; level <= deepest; ++level) {
         const std::int64_t last = is_last ? height(level) : beside(row, level).first;
@@ -119,8 +127,8 @@ class Sweep {
     if (made.weight) halve(finer.weight, Image{}, 0, made.weight, rows, room);
   }
 
-  static void halve(const Image& from, const Image& weight, double offset, const Image& to,
-                    Rows rows, float* room) {
+  void halve(const Image& from, const Image& weight, double offset, const Image& to, Rows rows,
+             float* room) const {
     constexpr std::int64_t size = sizeof(float);
     // The planes are the pyramid's own.
     auto* data = reinterpret_cast<float*>(const_cast<std::byte*>(to.data));
@@ -129,11 +137,13 @@ class Sweep {
                                    .stride = to.row_stride / size,
                                    .channel_stride = to.channel_stride / size,
                                    .first = rows.first,
-                                   .last = rows.last});
+                                   .last = rows.last,
+                                   .may_be_invalid = may_be_invalid_});
   }
 
   const std::vector<Level>& levels_;
   const Execution& execution_;
+  bool may_be_invalid_;  // of one level as of all
   std::int64_t bands_;
   std::vector<UninitializedFloats> rooms_;
 };

@@ -15,19 +15,33 @@
 PHOTALIGN_ISA_BEGIN
 namespace {
 
+// Elements [first, first + lanes) of two vectors in a row.
+template <int first, int... i>
+Float window(Float a, Float b, std::integer_sequence<int, i...>) {
+  return __builtin_shufflevector(a, b, (first + i)...);
+}
+template <int first>
+Float window(Float a, Float b) {
+  return window<first>(a, b, std::make_integer_sequence<int, lanes>{});
+}
+
 // The mean of four neighbors.
 Float mean_of(Float before, Float left, Float right, Float after) {
   return 0.125f * (before + after) + 0.375f * (left + right);
 }
 
-// Along a row with two zeros or more on either side.
+// Along a row with two zeros or more on either side. Every second pixel is the left one of two.
 void filter_along(const float* from, std::int64_t half, float* to) {
+  Float left = even_elements(load(from), load(from + lanes));
+  Float right_before = Float{};
   for (std::int64_t i = 0; i < half; i += lanes) {
     const float* at = from + 2 * i;
-    const Float low = load(at), high = load(at + lanes);
-    const Float before = even_elements(load(at - 1), load(at - 1 + lanes));
-    const Float after = odd_elements(load(at + 1), load(at + 1 + lanes));
-    store(to + i, mean_of(before, even_elements(low, high), odd_elements(low, high), after));
+    const Float right = odd_elements(load(at), load(at + lanes));
+    const Float left_after = even_elements(load(at + 2 * lanes), load(at + 3 * lanes));
+    store(to + i, mean_of(window<lanes - 1>(right_before, right), left, right,
+                          window<1>(left, left_after)));
+    left = left_after;
+    right_before = right;
   }
 }
 
@@ -56,12 +70,12 @@ struct FilteredRow {
 
 class Halving {
  public:
-  Halving(const Image& image, const Image& weight, double offset, float* room)
+  Halving(const Image& image, const Image& weight, double offset, bool may_be_invalid, float* room)
       : image_(image),
         weight_(weight),
         offset_(offset),
         half_(image.width / 2),
-        may_be_invalid_(weight || image.dtype == DType::f32 || image.dtype == DType::f64),
+        may_be_invalid_(may_be_invalid),
         line_(take(room, image.width + halving_margin)),
         valid_(take(room, image.width + halving_margin)) {
     for (int k = 0; k < 4; ++k) {
@@ -92,11 +106,12 @@ class Halving {
   static float* take(float*& room, std::int64_t count) {
     float* zeros = room;
     std::fill(zeros, zeros + halving_margin, 0.0f);
-    room += halving_margin + count;
+    room += (halving_margin + count + 15) / 16 * 16;
     return zeros + halving_margin;
   }
 
-  std::int64_t row_floats() const { return half_ + halving_margin; }
+  // Rows start on cache lines, like the room.
+  std::int64_t row_floats() const { return (half_ / 16 * 16) + halving_margin; }
 
   FilteredRow filtered(std::int64_t channel, std::int64_t y) {
     float* values = values_[y & 3];
@@ -147,7 +162,7 @@ class Halving {
 
 void halve_rows(const Image& image, const Image& weight, double offset, float* room,
                 const HalvedRows& out) {
-  Halving halving(image, weight, offset, room);
+  Halving halving(image, weight, offset, out.may_be_invalid, room);
   for (std::int64_t channel = 0; channel < image.channels; ++channel)
     halving.rows(channel, out.first, out.last, out.data + channel * out.channel_stride, out.stride);
 }

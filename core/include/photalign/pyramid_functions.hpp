@@ -14,11 +14,13 @@ struct HalvedRows {
   std::int64_t stride = 0;
   std::int64_t channel_stride = 0;
   std::int64_t first = 0, last = 0;
+  bool may_be_invalid = true;  // the pixels that they are made of; false saves looking
 };
 
 struct PyramidFunctions {
   // All channels of the image at half the resolution, `offset` subtracted; NaN where most of the
-  // footprint is invalid. `room` takes halving_floats(width).
+  // footprint is invalid. `room` takes halving_floats(width) and
+  // starts on a cache line.
   void (*halve_rows)(const Image& image, const Image& weight, double offset, float* room,
                      const HalvedRows& out);
 };
@@ -26,7 +28,7 @@ struct PyramidFunctions {
 // A row and its validity, four of both at half the width, and the share at the ends.
 inline constexpr std::int64_t halving_margin = 64;
 inline constexpr std::int64_t halving_floats(std::int64_t width) {
-  return 2 * (width + 2 * halving_margin) + 9 * (width / 2 + halving_margin);
+  return 2 * (width + 3 * halving_margin) + 9 * (width / 2 + halving_margin);
 }
 
 }  // namespace photalign

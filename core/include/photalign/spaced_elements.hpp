@@ -76,6 +76,32 @@ inline Float spaced_floats(const std::byte* from) {
   return found;
 }
 
+#if defined(__AVX512F__)
+template <int step>
+inline void load_bytes(const std::byte* from, Float* to) {
+  const __m128i bytes = spaced_bytes<std::uint8_t, step>(from);
+  to[0] = to_float(reinterpret_cast<Int>(_mm512_cvtepu8_epi32(bytes)));
+}
+template <int step>
+inline void load_shorts(const std::byte* from, Float* to) {
+  const __m256i shorts = _mm256_set_m128i(spaced_bytes<std::uint16_t, step>(from + 16 * step),
+                                          spaced_bytes<std::uint16_t, step>(from));
+  to[0] = to_float(reinterpret_cast<Int>(_mm512_cvtepu16_epi32(shorts)));
+}
+#else
+template <int step>
+inline void load_bytes(const std::byte* from, Float* to) {
+  const __m128i bytes = spaced_bytes<std::uint8_t, step>(from);
+  to[0] = to_float(reinterpret_cast<Int>(_mm256_cvtepu8_epi32(bytes)));
+  to[1] = to_float(reinterpret_cast<Int>(_mm256_cvtepu8_epi32(_mm_srli_si128(bytes, 8))));
+}
+template <int step>
+inline void load_shorts(const std::byte* from, Float* to) {
+  const __m128i shorts = spaced_bytes<std::uint16_t, step>(from);
+  to[0] = to_float(reinterpret_cast<Int>(_mm256_cvtepu16_epi32(shorts)));
+}
+#endif
+
 #endif
 
 // spaced_together<T, step> elements as floats.
@@ -88,17 +114,10 @@ inline void load_spaced(const std::byte* from, Float* to) {
 #if defined(__AVX2__) || defined(__AVX512F__)
   else if constexpr (sizeof(T) == sizeof(float)) {
     to[0] = spaced_floats<step>(from);
+  } else if constexpr (sizeof(T) == 1) {
+    load_bytes<step>(from, to);
   } else {
-    // By way of memory that stays in registers.
-    constexpr int per_load = 16 / static_cast<int>(sizeof(T));
-    constexpr int together = spaced_together<T, step>;
-    T elements[together];
-#pragma GCC unroll 2
-    for (int k = 0; k < together / per_load; ++k)
-      store_vector(elements + k * per_load,
-                   spaced_bytes<T, step>(from + k * per_load * step * sizeof(T)));
-#pragma GCC unroll 2
-    for (int k = 0; k < together / lanes; ++k) to[k] = load_as_float(elements + k * lanes);
+    load_shorts<step>(from, to);
   }
 #endif
 }
