@@ -44,25 +44,38 @@ nb::tuple as_tuple(const StepRecord& s) {
                         s.scale);
 }
 
+// All steps as rows of numbers, in the order of `as_tuple`.
+Array step_rows(const std::vector<StepRecord>& steps) {
+  std::vector<double> rows;
+  rows.reserve(8 * steps.size());
+  for (const StepRecord& s : steps)
+    rows.insert(rows.end(), {static_cast<double>(s.level), static_cast<double>(s.iteration), s.cost,
+                             s.motion, s.damping, s.overlap, s.accepted ? 1.0 : 0.0, s.scale});
+  return array_of(rows.data(), {steps.size(), 8});
+}
+
+// Arrays side by side in one: matrix, corner_std, gain, bias, covariance, params. An array of its
+// own costs more than all that is in these.
+Array side_by_side(const AlignResult& found) {
+  std::vector<double> numbers(found.warp.begin(), found.warp.end());
+  numbers.insert(numbers.end(), &found.corner_std[0][0], &found.corner_std[0][0] + 8);
+  for (const std::vector<double>* more :
+       {&found.gain, &found.bias, &found.covariance, &found.params})
+    numbers.insert(numbers.end(), more->begin(), more->end());
+  return array_of(numbers.data(), {numbers.size()});
+}
+
 nb::dict as_dict(const AlignResult& found) {
-  const auto parameters = static_cast<std::size_t>(std::lround(std::sqrt(found.covariance.size())));
-  nb::list steps;
-  for (const StepRecord& step : found.steps) steps.append(as_tuple(step));
   nb::dict result;
   result["status"] = static_cast<int>(found.status);
   result["kernel"] = static_cast<int>(found.kernel);
-  result["matrix"] = array_of(found.warp.data(), {3, 3});
-  result["params"] = array_of(found.params.data(), {found.params.size()});
-  result["gain"] = array_of(found.gain.data(), {found.gain.size()});
-  result["bias"] = array_of(found.bias.data(), {found.bias.size()});
-  result["covariance"] = array_of(found.covariance.data(), {parameters, parameters});
-  result["corner_std"] = array_of(&found.corner_std[0][0], {4, 2});
+  result["numbers"] = side_by_side(found);
+  result["steps"] = step_rows(found.steps);
   result["cost"] = found.cost;
   result["rms"] = found.rms;
   result["correlation"] = found.correlation;
   result["overlap"] = found.overlap;
   result["scale"] = found.scale;
-  result["steps"] = steps;
   return result;
 }
 
