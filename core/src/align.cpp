@@ -6,6 +6,7 @@
 #include <optional>
 #include <utility>
 
+#include "photalign/instrument.hpp"
 #include "photalign/newton.hpp"
 #include "photalign/optimize.hpp"
 #include "photalign/texture.hpp"
@@ -25,9 +26,7 @@ constexpr int scale_rounds = 3;
 constexpr double scale_change = 0.02;
 // Below this standard deviation, in pixels, the bias of a cubic kernel is no longer hidden in the
 // noise.
-constexpr double bias_of_kernel = 5e-3;
-// Residuals larger than this, in units of the reference's standard deviation, are much noise.
-constexpr double much_noise = 0.3;
+constexpr double bias_of_kernel = 2e-3;
 // The loss must fall by this share to make up for gains and biases fitted to different pixels.
 constexpr double least_gain = 0.02;
 // A start no more tolerances than this away from the result differs from it by rounding.
@@ -94,13 +93,11 @@ class Alignment {
     return better ? last : result;
   }
 
-  // The kernel of the first steps at full resolution is the more efficient under moderate noise.
-  // Under little noise its own bias shows. Under much, the pull to half pixels does, where sampling
-  // averages the noise and the loss is lower: the steps can even end there.
-  static bool needs_last_kernel(const AlignResult& result) {
+  // The kernel of the first steps at full resolution is the more efficient. Its bias shows under
+  // little noise, if the images have none of their own, from aliasing.
+  bool needs_last_kernel(const AlignResult& result) const {
     if (result.status == Status::no_descent) return true;
-    return result.status == Status::converged &&
-           (result.deviation < bias_of_kernel || result.noise > much_noise);
+    return result.status == Status::converged && result.deviation < bias_of_kernel && is_clean_;
   }
 
   // Optimizes `state`, which is in coordinates of level 0, on a coarse level.
@@ -167,6 +164,7 @@ class Alignment {
     if (!near.converged) return {};
     state = near.state;
     update_scale();
+    choose_instrument(problem, state, near.conclusion.review.total);
     Noise noise = study_noise(problem, state);
     Contraction contraction = near.contraction;
     for (int round = 0;; ++round) {
@@ -180,6 +178,17 @@ class Alignment {
         return Ending{Status::converged,           state,          scale, 0, std::move(noise),
                       std::move(found.conclusion), found.concluded};
     }
+  }
+
+  // How the reference enters the last equations.
+  void choose_instrument(LevelProblem& problem, const State& state, const ReviewSums& residuals) {
+    const bool is_cubic = problem.pass().kernel == Kernel::bspline3;
+    Spread spread;
+    if (problem.is_matrix()) spread = Spread(state.warp, problem.grid().center());
+    is_clean_ = is_noise(residuals) && spread.is_own();
+    if (!options_.has_instrument) return;
+    problem.set_instrument(smoothness_of_instrument(residuals));
+    if (is_cubic && !spread.is_own()) problem.match_spread(spread.x, spread.y);
   }
 
   NewtonOptions newton_options(double scale, int steps, double step_tol,
@@ -196,6 +205,8 @@ class Alignment {
   Ending optimized(LevelProblem& problem, const State& state) {
     LoopResult found = optimize(problem, state, loop_options(0), on_step_);
     problem.set_threshold(options_.tuning * found.scale);
+    if (found.status == Status::converged)
+      choose_instrument(problem, found.state, conclude(problem, found.state, {}).review.total);
     Noise noise = study_noise(problem, found.state);
     NewtonOptions options = newton_options(found.scale, 0, options_.step_tol);
     if (found.status != Status::converged) options.max_steps = 0;
@@ -399,6 +410,7 @@ class Alignment {
   std::unique_ptr<Scratch> scratch_;
   std::unique_ptr<StripMappers> mappers_;
   std::vector<StepRecord> steps_;
+  bool is_clean_ = true;             // residuals are noise, of images of one scale
   std::optional<Selection> chosen_;  // the pixels that are used, if not all
 };
 

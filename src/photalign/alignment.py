@@ -31,6 +31,9 @@ __all__ = ["align"]
 
 METHODS = ("forward", "inverse", "esm")
 
+# Their last steps take a gradient of the reference that is as sharp as the noise allows.
+_DIRECT = ("bspline3_direct", "bspline5_direct")
+
 _KERNELS = ("auto", *ALIGNMENT_KERNELS)
 _METHODS = ("auto", *METHODS)
 _WARP_CODES = {cls: code for code, cls in enumerate(WARPS.values())}
@@ -183,6 +186,7 @@ def align(
         last_sampling.code,
         METHODS.index(fine),
         METHODS.index(coarse),
+        method == "auto" and sampling.name in _DIRECT,
         model.code,
         robustness.code,
         robustness.scale or 0.0,

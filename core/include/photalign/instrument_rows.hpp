@@ -3,8 +3,8 @@
 // The estimate is where sum Z(x)' r(x) = 0, and Z may be any gradient of the reference whose noise
 // has nothing to do with that of r: an instrument. The direct kernel's own gradient is as smooth as
 // the residuals are, and then their equations weigh low frequencies twice (least squares on
-// correlated noise). A sharper one is nearer to the bound; a smoother one hears less of aliasing, and
-// of its own noise.
+// correlated noise). A sharper one is nearer to the bound; a smoother one hears less of aliasing,
+// and of its own noise.
 #pragma once
 
 #include "reference_rows.hpp"
@@ -24,7 +24,8 @@ struct Instrument {
 };
 
 // Row `y` of the reference, columns [x, x + count), from a patch that holds two pixels more on all
-// sides. Where one of them is invalid (zx, zy) are the gradient of the kernel's own, which is smaller.
+// sides. Where one of them is invalid (zx, zy) are the gradient of the kernel's own, which is
+// smaller.
 inline void instrument_row(const Instrument& z, const Patch& patch, std::int64_t x, std::int64_t y,
                            int count, float* room, const float* own_x, const float* own_y,
                            float* zx, float* zy) {
@@ -41,8 +42,8 @@ inline void instrument_row(const Instrument& z, const Patch& patch, std::int64_t
   }
   for (int i = 0; i < count; i += lanes) {
     const auto at = [i](const float* from, int k) { return load(from + i + radius + k); };
-    const Float dx = z.outer * (at(across, -2) - at(across, 2)) +
-                     z.inner * (at(across, -1) - at(across, 1));
+    const Float dx =
+        z.outer * (at(across, -2) - at(across, 2)) + z.inner * (at(across, -1) - at(across, 1));
     const Float dy = z.middle * at(along, 0) + z.side * (at(along, -1) + at(along, 1));
     // Of a row beyond the image's end nothing is known, but nothing is asked either.
     const Int valid = is_finite(dx) & is_finite(dy);
@@ -51,9 +52,9 @@ inline void instrument_row(const Instrument& z, const Patch& patch, std::int64_t
   }
 }
 
-// The reference's values smoothed by three taps of variances `spread` along x and y, in place of the
-// kernel's stencil, whose variance is 1/3: where the warp scales, the moving image's smoothing is as
-// wide as that in the frame of the reference.
+// The reference's values smoothed by three taps of variances `spread` along x and y, in place of
+// the kernel's stencil, whose variance is 1/3: where the warp scales, the moving image's smoothing
+// is as wide as that in the frame of the reference.
 inline void matched_row(const float* spread, const Patch& patch, std::int64_t x, std::int64_t y,
                         int count, float* room, float* value) {
   const float* center = patch.data + (y - patch.rect.y) * patch.stride + (x - patch.rect.x);
@@ -63,8 +64,8 @@ inline void matched_row(const float* spread, const Patch& patch, std::int64_t x,
     store(room + i, (1 - spread[1]) * row(0) + side[1] * (row(-1) + row(1)));
   }
   for (int i = 0; i < count; i += lanes)
-    store(value + i, (1 - spread[0]) * load(room + i + 1) +
-                         side[0] * (load(room + i) + load(room + i + 2)));
+    store(value + i,
+          (1 - spread[0]) * load(room + i + 1) + side[0] * (load(room + i) + load(room + i + 2)));
 }
 
 PHOTALIGN_ISA_END

@@ -1,6 +1,7 @@
 // One pass over one tile: warp, sample, compare. The only place where the two images meet.
 #pragma once
 
+#include "instrument_rows.hpp"
 #include "moving_rows.hpp"
 #include "reference_rows.hpp"
 
@@ -19,7 +20,7 @@ struct Workspace {
   float *stencil, *u, *v, *ones, *reference_mask, *moving_mask;
   // The row at hand. Invalid entries have weight 0 and are 0; `target` is NaN where the reference
   // is.
-  float *value, *target, *residual, *weights, *gx, *gy, *tx, *ty;
+  float *value, *target, *residual, *weights, *gx, *gy, *tx, *ty, *zx, *zy;
   // Where the pixels at hand go, if the warp is no matrix.
   MappedPixels pixels;
   // Sums of the reference's weights over its valid pixels, and over those valid in both images.
@@ -27,7 +28,7 @@ struct Workspace {
 
   static constexpr std::int64_t patch = max_patch_floats + 64;
   static constexpr std::int64_t floats =
-      3 * patch + 3 * loss_floats + 6 * sandwich_floats + (2 + 13) * row_floats + 64;
+      3 * patch + 3 * loss_floats + 6 * sandwich_floats + (2 + 15) * row_floats + 64;
 
   explicit Workspace(float* memory) {
     // Everything starts on cache lines.
@@ -55,6 +56,8 @@ struct Workspace {
     take(gy, row_floats);
     take(tx, row_floats);
     take(ty, row_floats);
+    take(zx, row_floats);
+    take(zy, row_floats);
     take(reference_mask, row_floats);
     take(moving_mask, row_floats);
     take(ones, row_floats);
@@ -275,7 +278,9 @@ void compare(const TilePass& pass, const Estimate& estimate, Gradients gradients
     return;
   }
 
-  const int reach = stencil_radius<K>(need_reference(gradients));
+  const bool has_instrument = gradients == Gradients::both && pass.instrument >= 0;
+  const int reach = std::max({stencil_radius<K>(need_reference(gradients)),
+                              has_instrument ? Instrument::radius : 0, pass.is_matched ? 1 : 0});
   const Patch reference =
       cut(pass.reference, pass.reference_weight, channel, pass.offset,
           {r.x - reach, r.y - reach, r.width + 2 * reach, r.height + 2 * reach}, work.reference);
@@ -303,6 +308,8 @@ void compare(const TilePass& pass, const Estimate& estimate, Gradients gradients
         (gradients == Gradients::both && pass.composition == Composition::forward))
       reference_row<K, false>(reference, r.x, y, count, work.stencil, work.target, nullptr,
                               nullptr);
+    if (pass.is_matched)
+      matched_row(pass.spread, reference, r.x, y, count, work.stencil, work.target);
     if (footprint.empty) {
       std::fill(work.value, work.value + row_floats, invalid());
     } else {
@@ -334,6 +341,9 @@ void compare(const TilePass& pass, const Estimate& estimate, Gradients gradients
       masks.reference = work.reference_mask;
     }
     finish_row(gradients, gain, bias, masks, count, work);
+    if (has_instrument)
+      instrument_row(Instrument(pass.instrument), reference, r.x, y, count, work.stencil, work.tx,
+                     work.ty, work.zx, work.zy);
     sink.take(r.x, y, count, work);
   }
 }
