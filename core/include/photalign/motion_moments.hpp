@@ -64,6 +64,7 @@ class MotionMoments {
  public:
   using Place = MotionPlace;
   static constexpr bool brightness = B;
+  static constexpr bool by_pillars = false;
 
   explicit MotionMoments(const TilePass& pass)
       : parameters_(pass.estimate.mapper->parameters),
