@@ -149,7 +149,7 @@ Noise study_all_noise(LevelProblem& problem, const State& state) {
 
 bool Conclusion::is_told_by(const Noise& noise) const {
   constexpr double least_share = 0.1;
-  const double information = review.total.information / review.total.weight;
+  const double information = review.total.texture / review.total.weights;
   return noise.information > least_share * information || !(information > 0);
 }
 

@@ -15,36 +15,53 @@ struct Losses {
   Float rho{}, weight{};
 
   void weigh(std::int64_t x, std::int64_t y, int count, Workspace& work) {
+    const int vectors = (count + lanes - 1) / lanes;
+    weigh(x, y, {vectors, lanes, work.residual, work.weights});
+  }
+
+  void weigh_pillar(std::int64_t x, std::int64_t y, int rows, Workspace& work) {
+    weigh(x, y, {rows, row_floats, work.planes.residual, work.planes.weights});
+  }
+
+ private:
+  // One vector after another; in what is kept, they are `apart` floats apart.
+  struct Vectors {
+    int count;
+    int apart;
+    const float* residual;
+    float* weights;
+  };
+
+  void weigh(std::int64_t x, std::int64_t y, const Vectors& vectors) {
     const std::int64_t at = (y - tile.y) * row_floats + (x - tile.x);
     with_loss(pass.loss, [&](auto loss) {
       using L = decltype(loss);
       if (kept)
-        weigh_row<L, true>(count, work.residual, work.weights, kept + at, kept + tile_floats + at);
+        weigh_by<L, true>(vectors, kept + at, kept + tile_floats + at);
       else
-        weigh_row<L, false>(count, work.residual, work.weights, nullptr, nullptr);
+        weigh_by<L, false>(vectors, nullptr, nullptr);
     });
   }
 
- private:
   template <class L, bool keep>
-  void weigh_row(int count, const float* __restrict residual, float* __restrict weights,
-                 float* __restrict kept_rho, float* __restrict kept_weight) {
+  void weigh_by(const Vectors& vectors, float* __restrict kept_rho, float* __restrict kept_weight) {
     const Float c = splat(pass.threshold);
-    Float row_rho{}, row_weight{};
-    for (int i = 0; i < count; i += lanes) {
-      const Float mask = load(weights + i);
-      const Float r = load(residual + i);
+    Float sum_rho{}, sum_weight{};
+    for (int i = 0; i < vectors.count; ++i) {
+      float* __restrict weights = vectors.weights + i * lanes;
+      const Float mask = load(weights);
+      const Float r = load(vectors.residual + i * lanes);
       const auto influence = L::at(r * r, c);
-      row_rho += mask * influence.rho;
-      row_weight += mask;
-      store(weights + i, mask * influence.weight);
+      sum_rho += mask * influence.rho;
+      sum_weight += mask;
+      if constexpr (!std::is_same_v<L, Squared>) store(weights, mask * influence.weight);
       if constexpr (keep) {
-        store(kept_rho + i, influence.rho);
-        store(kept_weight + i, mask);
+        store(kept_rho + i * vectors.apart, influence.rho);
+        store(kept_weight + i * vectors.apart, mask);
       }
     }
-    rho += row_rho;
-    weight += row_weight;
+    rho += sum_rho;
+    weight += sum_weight;
   }
 };
 
