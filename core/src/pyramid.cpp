@@ -121,8 +121,7 @@ class Halving {
       std::fill(shares, shares + row_floats(), 0.0f);
       return {values, shares, false};
     }
-    convert_row(image_, 0, y, channel, image_.width, offset_, line_);
-    if (weight_) invalidate_row(weight_, 0, y, image_.width, line_);
+    convert(image_, weight_, channel, offset_, {0, y, image_.width, 1}, line_, 0);
     const bool has_invalid = may_be_invalid_ && take_out_invalid(line_, image_.width, valid_);
     filter_along(line_, half_, values);
     if (!has_invalid) return {values, ends_, true};
