@@ -10,6 +10,8 @@
 // of the weights that fell on valid pixels, which goes the same way.
 #include "photalign/interleaving.hpp"
 #include "photalign/pyramid_functions.hpp"
+
+#include "photalign/byte_halving.hpp"
 #include "photalign/tile.hpp"
 
 PHOTALIGN_ISA_BEGIN
@@ -161,6 +163,15 @@ class Halving {
 
 void halve_rows(const Image& image, const Image& weight, double offset, float* room,
                 const HalvedRows& out) {
+#if defined(__AVX2__) || defined(__AVX512F__)
+  if (image.dtype == DType::u8 && !weight) {
+    ByteHalving halving(image, offset, room);
+    for (std::int64_t channel = 0; channel < image.channels; ++channel)
+      halving.rows(channel, out.first, out.last, out.data + channel * out.channel_stride,
+                   out.stride);
+    return;
+  }
+#endif
   Halving halving(image, weight, offset, out.may_be_invalid, room);
   for (std::int64_t channel = 0; channel < image.channels; ++channel)
     halving.rows(channel, out.first, out.last, out.data + channel * out.channel_stride, out.stride);
