@@ -41,7 +41,7 @@ _SOLVER = LevenbergMarquardt()
 _PYRAMID = Pyramid()
 
 # Below this many pixels a second thread costs more than it brings.
-_PIXELS_PER_THREAD = 100_000
+_PIXELS_PER_THREAD = 50_000
 
 
 def align(
