@@ -13,6 +13,8 @@ constexpr double least_decrease = 0.25;  // of the ratio, of which more is not b
 // The cost after a step from the one before it, whose quadratic form is known.
 void correct_cost(const LevelProblem& problem, const std::vector<double>& step,
                   Conclusion& conclusion) {
+  // Equations with an instrument are not the derivative of the cost.
+  if (problem.pass().instrument >= 0) return;
   double change = 0;
   for (std::size_t i = 0; i < step.size(); ++i)
     change += step[i] * conclusion.equations.gradient[i];
