@@ -1,8 +1,8 @@
 // Residuals and their derivatives, summed over rows of tiles. Compiled once per instruction set.
 //
 // Stages meet in floats in the first cache: sampling depends on the kernel, weighting on the loss,
-// summing on the degree of the warp. Each is chosen once per pillar or tile, so that the combinations
-// add up in the binary and do not multiply.
+// summing on the degree of the warp. Each is chosen once per pillar or tile, so that the
+// combinations add up in the binary and do not multiply.
 #include "photalign/motion_moments.hpp"
 #include "photalign/reference_frame.hpp"
 #include "photalign/tile_losses.hpp"

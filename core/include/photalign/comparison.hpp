@@ -82,10 +82,10 @@ class Comparison {
               K::taps};
     // Weights are sampled linearly, from the inner taps of the kernel's footprint.
     if (soft_moving_)
-      moving_weight_ = cut(pass.moving_weight, Image{}, 0, 0,
-                           {f.x + K::before, f.y + K::before, f.width - K::taps + 2,
-                            f.height - K::taps + 2},
-                           work.weight);
+      moving_weight_ =
+          cut(pass.moving_weight, Image{}, 0, 0,
+              {f.x + K::before, f.y + K::before, f.width - K::taps + 2, f.height - K::taps + 2},
+              work.weight);
   }
 
   // Fills `to` with columns [x, x + count) of rows [y, y + rows), `stride` apart.
@@ -123,8 +123,7 @@ class Comparison {
   }
 
   void locate(std::int64_t x, std::int64_t y, int rows, int count) {
-    const float factor =
-        gain_ * gradient_unit<K> * (gradients_ == Gradients::mean ? 0.5f : 1.0f);
+    const float factor = gain_ * (gradients_ == Gradients::mean ? 0.5f : 1.0f);
     if (estimate_.mapper)
       work_.positions.of_function(work_.pixels, x, y, rows, cells_, factor);
     else
@@ -170,7 +169,7 @@ class Comparison {
         }
       }
       const Float r = gain * s.value + (bias - load(target + at));
-      if (!plain || !all_finite(r)) 
+      if (!plain || !all_finite(r))
         return all->template put_partly<Moving>(j, s.value, s.gx, s.gy, ~Int{}, *this);
       store(residual + at, r);
       if constexpr (Moving) {
@@ -202,7 +201,7 @@ class Comparison {
             to.gy,
             to.tx,
             to.ty,
-            gain_ * value_unit<K>,
+            gain_,
             bias_,
             is_full_ && !soft_reference_ && !soft_moving_,
             gradients_ == Gradients::mean,
@@ -211,7 +210,7 @@ class Comparison {
 
   PHOTALIGN_INLINE void put_value_and_weights(int j, Float value, const Planes& to,
                                               std::int64_t stride) const {
-    if (needs_.value) store(to.value + j * stride, value_unit<K> * value);
+    if (needs_.value) store(to.value + j * stride, value);
     if (needs_.weights) store(to.weights + j * stride, splat(1.0f));
   }
 
@@ -226,14 +225,13 @@ class Comparison {
     valid &= is_finite(residual) & inside_;
     const auto put = [valid](float* to, Float v) { store(to, select(valid, v, Float{})); };
     const auto clean = [&put](float* plane) { put(plane, load(plane)); };
-    const Float weight =
-        soft_reference_ ? load(work_.reference_mask + j * lanes) : splat(1.0f);
+    const Float weight = soft_reference_ ? load(work_.reference_mask + j * lanes) : splat(1.0f);
     ++partial_rows_;
     work_.reference_weight += select(is_finite(target) & inside_, weight, Float{});
     work_.covered_weight += select(valid, weight, Float{});
     put(at.weights, soft_moving_ ? weight * load(work_.moving_mask + j * lanes) : weight);
     put(at.residual, residual);
-    put(at.value, value_unit<K> * value);
+    put(at.value, value);
     if constexpr (Moving) {
       put(at.gx, gx);
       put(at.gy, gy);

@@ -54,7 +54,8 @@ void compare_pillars(const TilePass& pass, const Estimate& estimate, Gradients g
                      typename Comparison<K>::Needs needs, std::int64_t channel, const Rect& r,
                      Workspace& work, PillarSink& sink) {
   for (std::int64_t top = r.y; top < r.y + r.height; top += pillar_height) {
-    const Rect slice{r.x, top, r.width, std::min<std::int64_t>(r.y + r.height - top, pillar_height)};
+    const Rect slice{r.x, top, r.width,
+                     std::min<std::int64_t>(r.y + r.height - top, pillar_height)};
     for_parts<K>(pass, estimate, gradients, slice, work, [&](const Rect& part, const Footprint& f) {
       Comparison<K> comparison(pass, estimate, gradients, channel, part, f, needs, work);
       const int rows = static_cast<int>(part.height);

@@ -33,10 +33,10 @@ struct Planes {
 
 struct Workspace : Planes {  // the row at hand
   float *reference, *moving, *weight;
-  float *losses, *previous_losses;  // loss_floats each
-  float *psi, *psi_valid;           // tile_floats each
-  float* sandwich;                  // 6 * sandwich_floats
-  float* stencil;                   // a row
+  float *losses, *previous_losses;      // loss_floats each
+  float *psi, *psi_valid;               // tile_floats each
+  float* sandwich;                      // 6 * sandwich_floats
+  float* stencil;                       // a row
   float *reference_mask, *moving_mask;  // of the pillar at hand
   // Rows of a band, row_floats apart, or those of a pillar, `lanes` apart.
   Planes planes;
@@ -47,7 +47,8 @@ struct Workspace : Planes {  // the row at hand
   Float reference_weight{}, covered_weight{};
 
   static constexpr std::int64_t patch = max_patch_floats + 64;
-  static constexpr std::int64_t pillar = std::int64_t{lanes} * pillar_height;
+  // Of the widest vectors there are: memory is kept when another instruction set is chosen.
+  static constexpr std::int64_t pillar = std::int64_t{16} * pillar_height;
   static constexpr std::int64_t plane = std::max<std::int64_t>(row_floats * band_height, pillar);
   static constexpr std::int64_t floats = 3 * patch + 3 * loss_floats + 6 * sandwich_floats +
                                          row_floats + 2 * pillar + Planes::count * plane + 64;
