@@ -46,7 +46,7 @@ LAYOUTS = {
     "over many rows": about_center(turned(45)),
     "down a column": about_center(turned(90)),
     "upside down": about_center(turned(180)),
-    "mirrored": about_center(np.diag([-1.02, 0.99])),
+    "mirrored": about_center(np.diag([-1.0173, 0.9921])),
     "close together": about_center(turned(3, 0.4)),
     "far apart": about_center(turned(-3, 1.8)),
     "mostly outside": about_center(turned(1), shift=(90, 40)),
