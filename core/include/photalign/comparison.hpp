@@ -134,7 +134,7 @@ class Comparison {
   }
 
   void locate(std::int64_t x, std::int64_t y, int rows, int count) {
-    const float factor = gain_ * gradient_unit<K> * (gradients_ == Gradients::mean ? 0.5f : 1.0f);
+    const float factor = gain_ * (gradients_ == Gradients::mean ? 0.5f : 1.0f);
     if (estimate_.mapper)
       work_.positions.of_function(work_.pixels, x, y, rows, cells_, factor);
     else
@@ -212,7 +212,7 @@ class Comparison {
             to.gy,
             to.tx,
             to.ty,
-            gain_ * value_unit<K>,
+            gain_,
             bias_,
             is_full_ && !soft_reference_ && !soft_moving_,
             gradients_ == Gradients::mean,
@@ -221,7 +221,7 @@ class Comparison {
 
   PHOTALIGN_INLINE void put_value_and_weights(int j, Float value, const Planes& to,
                                               std::int64_t stride) const {
-    if (needs_.value) store(to.value + j * stride, value_unit<K> * value);
+    if (needs_.value) store(to.value + j * stride, value);
     if (needs_.weights) store(to.weights + j * stride, splat(1.0f));
   }
 
@@ -242,7 +242,7 @@ class Comparison {
     work_.covered_weight += select(valid, weight, Float{});
     put(at.weights, soft_moving_ ? weight * load(work_.moving_mask + j * lanes) : weight);
     put(at.residual, residual);
-    put(at.value, value_unit<K> * value);
+    put(at.value, value);
     if constexpr (Moving) {
       put(at.gx, gx);
       put(at.gy, gy);

@@ -100,9 +100,10 @@ struct Moments {
   template <bool weighted>
   void add_pillar(const ResidualPillar& pillar, const GridPlace& place) {
     const Float x = place.x0 + place.step * iota();
-    add_products<weighted>(pillar, place, x);
-    add_residuals<weighted>(pillar, place, x);
-    if constexpr (B) add_values(pillar, place, x);
+    const RowPowers y(place);
+    add_products<weighted>(pillar, y, x);
+    add_residuals<weighted>(pillar, y, x);
+    if constexpr (B) add_values(pillar, y, x);
   }
 
   // `products(i)` gives the terms of the vector at float i of a pillar, of those with residuals
@@ -195,16 +196,28 @@ struct Moments {
     }
   };
 
+  // The powers of y of the rows of a pillar, in memory, from where they are loaded into all lanes
+  // at no cost.
+  struct RowPowers {
+    alignas(sizeof(Float)) float of[D > 0 ? 2 * D : 1][tile_height];
+
+    explicit RowPowers(const GridPlace& place) {
+      for (int j = 0; j < tile_height; j += lanes) {
+        const Powers<2 * D> y(place.y + place.step * (static_cast<float>(j) + iota()));
+        for (int e = 1; e <= 2 * D; ++e) store(&of[e - 1][j], y.of[e]);
+      }
+    }
+  };
+
   template <bool weighted>
-  void add_products(const ResidualPillar& pillar, const GridPlace& place, Float x) {
+  void add_products(const ResidualPillar& pillar, const RowPowers& y, Float x) {
     Float xx[2 * D + 1] = {}, xy[2 * D + 1] = {}, yy[2 * D + 1] = {};
-    Float j{};
-    for (int i = 0; i < pillar.rows * lanes; i += lanes, j += 1.0f) {
+    for (int j = 0; j < pillar.rows; ++j) {
+      const int i = j * lanes;
       const Row row = Row::template at<weighted>(pillar.planes, i);
-      const Powers<2 * D> y(place.y + place.step * j);
-      add_powers<2 * D>(row.wx * row.gx, y, xx);
-      add_powers<2 * D>(row.wx * row.gy, y, xy);
-      add_powers<2 * D>(row.wy * row.gy, y, yy);
+      add_row_powers<2 * D>(row.wx * row.gx, y, j, xx);
+      add_row_powers<2 * D>(row.wx * row.gy, y, j, xy);
+      add_row_powers<2 * D>(row.wy * row.gy, y, j, yy);
     }
     put_on_x<2 * D>(xx, x, gg[0]);
     put_on_x<2 * D>(xy, x, gg[1]);
@@ -212,16 +225,15 @@ struct Moments {
   }
 
   template <bool weighted>
-  void add_residuals(const ResidualPillar& pillar, const GridPlace& place, Float x) {
+  void add_residuals(const ResidualPillar& pillar, const RowPowers& y, Float x) {
     Float xr[D + 1] = {}, yr[D + 1] = {}, rr{};
-    Float j{};
-    for (int i = 0; i < pillar.rows * lanes; i += lanes, j += 1.0f) {
+    for (int j = 0; j < pillar.rows; ++j) {
+      const int i = j * lanes;
       const Float gx = load(pillar.planes.gx + i), gy = load(pillar.planes.gy + i);
       const Float r = load(pillar.planes.residual + i);
       const Float weighed = weighted ? load(pillar.planes.weight + i) * r : r;
-      const Powers<D> y(place.y + place.step * j);
-      add_powers<D>(gx * weighed, y, xr);
-      add_powers<D>(gy * weighed, y, yr);
+      add_row_powers<D>(gx * weighed, y, j, xr);
+      add_row_powers<D>(gy * weighed, y, j, yr);
       rr += weighed * r;
     }
     wrr += rr;
@@ -229,18 +241,17 @@ struct Moments {
     put_on_x<D>(yr, x, gr[1]);
   }
 
-  void add_values(const ResidualPillar& pillar, const GridPlace& place, Float x) {
+  void add_values(const ResidualPillar& pillar, const RowPowers& y, Float x) {
     Float xm[D + 1] = {}, ym[D + 1] = {}, x1[D + 1] = {}, y1[D + 1] = {};
-    Float j{};
-    for (int i = 0; i < pillar.rows * lanes; i += lanes, j += 1.0f) {
+    for (int j = 0; j < pillar.rows; ++j) {
+      const int i = j * lanes;
       const Row row = Row::template at<true>(pillar.planes, i);
       const Float m = load(pillar.planes.moving + i), r = load(pillar.planes.residual + i);
       const Float weight = load(pillar.planes.weight + i), weighed = weight * m;
-      const Powers<D> y(place.y + place.step * j);
-      add_powers<D>(row.wx * m, y, xm);
-      add_powers<D>(row.wy * m, y, ym);
-      add_powers<D>(row.wx, y, x1);
-      add_powers<D>(row.wy, y, y1);
+      add_row_powers<D>(row.wx * m, y, j, xm);
+      add_row_powers<D>(row.wy * m, y, j, ym);
+      add_row_powers<D>(row.wx, y, j, x1);
+      add_row_powers<D>(row.wy, y, j, y1);
       w += weight;
       wr += weight * r;
       wm += weighed;
@@ -251,6 +262,12 @@ struct Moments {
     put_on_x<D>(ym, x, gm[1]);
     put_on_x<D>(x1, x, g1[0]);
     put_on_x<D>(y1, x, g1[1]);
+  }
+
+  template <int N>
+  static void add_row_powers(Float p, const RowPowers& y, int j, Float* to) {
+    to[0] += p;
+    for (int e = 1; e <= N; ++e) to[e] += p * y.of[e - 1][j];
   }
 
   template <int N, int M>

@@ -2,51 +2,34 @@
 #pragma once
 
 #include "pillar_positions.hpp"
-#include "tap_factors.hpp"
+#include "second_differences.hpp"
 
 PHOTALIGN_ISA_BEGIN
 
-// A vector of samples, up to the units of `TapFactors`.
+// A vector of samples.
 struct Samples {
   Float value, gx, gy;
 };
 
-template <class K>
-inline constexpr float value_unit = TapFactors<K>::value_unit * TapFactors<K>::value_unit;
-template <class K>
-inline constexpr float gradient_unit = TapFactors<K>::slope_unit * TapFactors<K>::value_unit;
-
-// The taps of a row of the image, summed along x: for the value and for the derivative.
-template <class K, bool Gradient, class Tap>
-PHOTALIGN_INLINE void sum_taps(const TapFactors<K>& x, Tap&& tap, Float& value, Float& slope) {
-  Float p = tap(0);
-  value = x.value[0] * p;
+// Value and slope of the kernel's interpolant along one axis, where `tap(k)` is tap k.
+template <class K, class Tap>
+PHOTALIGN_INLINE void interpolate(const SecondDifferences<K>& at, Tap&& tap, Float& value,
+                                  Float& slope) {
+  constexpr int before = K::taps / 2 - 1;
+  Float p[K::taps], d[K::taps - 1];
 #pragma GCC unroll 8
-  for (int k = 1; k < K::taps; ++k) {
-    const Float q = tap(k);
-    value += x.value[k] * q;
-    if constexpr (Gradient) {
-      if (k == 1)
-        slope = x.slope[0] * (q - p);
-      else
-        slope += x.slope[k - 1] * (q - p);
-    }
-    p = q;
+  for (int k = 0; k < K::taps; ++k) {
+    p[k] = tap(k);
+    if (k > 0) d[k - 1] = p[k] - p[k - 1];
   }
-}
-
-// Sums of the rows of taps, `value` and `slope`, along y.
-template <class K, bool Gradient>
-PHOTALIGN_INLINE Samples sum_rows(const TapFactors<K>& y, const Float* value, const Float* slope) {
-  Samples s{};
-  Float along_x{};
-  sum_taps<K, Gradient>(y, [value](int k) { return value[k]; }, s.value, s.gy);
-  if constexpr (Gradient) {
-    Float unused;
-    sum_taps<K, false>(y, [slope](int k) { return slope[k]; }, along_x, unused);
-    s.gx = along_x;
+  value = p[before] + at.t * d[before];
+  slope = d[before];
+#pragma GCC unroll 8
+  for (int k = 0; k < at.count; ++k) {
+    const Float e = d[k + 1] - d[k];
+    value += at.value[k] * e;
+    slope += at.slope[k] * e;
   }
-  return s;
 }
 
 // Samples whose taps are in K::taps + span rows from `from` on. `row` says in which of these a
@@ -54,28 +37,37 @@ PHOTALIGN_INLINE Samples sum_rows(const TapFactors<K>& y, const Float* value, co
 template <class K, bool Gradient, int span, class Tap>
 PHOTALIGN_INLINE Samples sample_rows(const float* from, std::int64_t stride, Int row, Float tx,
                                      Float ty, Tap&& tap) {
-  const TapFactors<K> x(tx);
+  const SecondDifferences<K> x(tx), y(ty);
+  const TapWeights<K> weights(x);
   Float value[K::taps], slope[K::taps];
 #pragma GCC unroll 16
   for (int j = 0; j < K::taps + span; ++j, from += stride) {
+    const auto of_row = [&](int k) { return tap(from, k); };
     Float v, s{};
-    sum_taps<K, Gradient>(x, [&](int k) { return tap(from, k); }, v, s);
+    if constexpr (Gradient)
+      interpolate<K>(x, of_row, v, s);
+    else
+      v = weights.sum(of_row);
     // Each sample takes the rows of its own footprint, no matter what is in the others.
 #pragma GCC unroll 8
     for (int e = 0; e <= span; ++e) {
       const int k = j - e;
       if (k < 0 || k >= K::taps) continue;
-      if (e == 0) {
-        value[k] = v;
-        if constexpr (Gradient) slope[k] = s;
-      } else {
-        const Int here = row == splat(e);
-        value[k] = select(here, v, value[k]);
-        if constexpr (Gradient) slope[k] = select(here, s, slope[k]);
-      }
+      const Int here = row == splat(e);
+      value[k] = e == 0 ? v : select(here, v, value[k]);
+      slope[k] = e == 0 ? s : select(here, s, slope[k]);
     }
   }
-  return sum_rows<K, Gradient>(TapFactors<K>(ty), value, slope);
+  const auto of_value = [&value](int k) { return value[k]; };
+  if constexpr (!Gradient) {
+    return {TapWeights<K>(y).sum(of_value), Float{}, Float{}};
+  } else {
+    Samples samples;
+    Float unused;
+    interpolate<K>(y, of_value, samples.value, samples.gy);
+    interpolate<K>(y, [&slope](int k) { return slope[k]; }, samples.gx, unused);
+    return samples;
+  }
 }
 
 // The same in a window of two vectors of columns, where a sample begins in `column`.
@@ -104,26 +96,38 @@ struct Cell {
   }
 };
 
+// The least and the greatest of the indices of a vector.
+struct Range {
+  int low, high;
+
+  Range(Int index, bool is_monotone) {
+    const int a = index[0], b = index[lanes - 1];
+    low = is_monotone ? (a < b ? a : b) : least(index);
+    high = is_monotone ? (a < b ? b : a) : greatest(index);
+  }
+};
+
 // Samples at any positions, from the cell at (column, row) of the patch. Says which are valid.
+// Monotone positions never turn around, so that those between two others lie between them.
 template <class K, bool Gradient>
 [[gnu::noinline]] void sample_anywhere(const Patch& patch, int column, int row, const Float* at,
-                                       Samples& samples, Int& valid) {
+                                       bool is_monotone, Samples& samples, Int& valid) {
   const int last_x = static_cast<int>(patch.rect.width) - K::taps;
   const int last_y = static_cast<int>(patch.rect.height) - K::taps;
   const Cell x(at[0], -column, last_x - column), y(at[1], -row, last_y - row);
   valid = x.valid & y.valid;
-  const int left = least(x.index), top = least(y.index);
-  const int rows = greatest(y.index) - top;
-  const float* from = patch.data + (row + top) * patch.stride + (column + left);
-  const Int right = x.index - splat(left), down = y.index - splat(top);
-  const bool narrow = has_window && greatest(right) + K::taps <= 2 * lanes;
+  const Range columns(x.index, is_monotone), rows(y.index, is_monotone);
+  const float* from = patch.data + (row + rows.low) * patch.stride + (column + columns.low);
+  const Int right = x.index - splat(columns.low), down = y.index - splat(rows.low);
+  const bool narrow = has_window && columns.high - columns.low + K::taps <= 2 * lanes;
+  const int more_rows = rows.high - rows.low;
   const auto window = [&](auto span) {
     samples = sample_window<K, Gradient, decltype(span)::value>(from, patch.stride, right, down,
                                                                 x.t, y.t);
   };
-  if (narrow && rows <= 1) {
+  if (narrow && more_rows <= 1) {
     window(std::integral_constant<int, 1>{});
-  } else if (narrow && rows <= 3) {
+  } else if (narrow && more_rows <= 3) {
     window(std::integral_constant<int, 3>{});
   } else {
     const Int index = down * splat(static_cast<std::int32_t>(patch.stride)) + right;
@@ -143,7 +147,7 @@ void sample_alike(const Patch& patch, const PillarPositions& positions, int begi
   for (int j = begin; j < end; ++j) {
     const float* from = patch.data + positions.row[j] * patch.stride + positions.column[j];
     Float x, y;
-    positions.at(j, x, y);
+    side_by_side ? positions.in_cells(j, x, y) : positions.at_matrix(j, x, y);
     Int row{};
     if constexpr (span > 0) {
       row = truncate(y);
@@ -152,15 +156,14 @@ void sample_alike(const Patch& patch, const PillarPositions& positions, int begi
     }
     Samples samples;
     if constexpr (side_by_side) {
-      samples =
-          sample_rows<K, Gradient, span>(from, patch.stride, row, positions.x[j] + positions.drift,
-                                         y, [](const float* at, int k) { return load(at + k); });
+      samples = sample_rows<K, Gradient, span>(from, patch.stride, row, x, y,
+                                               [](const float* at, int k) { return load(at + k); });
     } else {
       const Int column = truncate(x);
       samples = sample_window<K, Gradient, span>(from, patch.stride, column, row,
                                                  x - to_float(column), y);
     }
-    if constexpr (Gradient) positions.pull_back(j, samples.gx, samples.gy);
+    if constexpr (Gradient) positions.pull_back_matrix(j, samples.gx, samples.gy);
     by.take(j, samples);
   }
 }
@@ -202,8 +205,8 @@ void sample_pillar(const Patch& patch, const PillarPositions& positions, int row
           positions.at(j, at[0], at[1]);
           Samples samples{};
           Int valid;
-          sample_anywhere<K, Gradient>(patch, positions.column[j], positions.row[j], at, samples,
-                                       valid);
+          sample_anywhere<K, Gradient>(patch, positions.column[j], positions.row[j], at,
+                                       positions.is_monotone(), samples, valid);
           if constexpr (Gradient) positions.pull_back(j, samples.gx, samples.gy);
           taker.take(j, samples, valid);
         }

@@ -70,30 +70,62 @@ struct PillarPositions {
     }
   }
 
+  // Even steps never turn around, whatever the rounding.
+  bool is_monotone() const { return warp == Warp::affine; }
+
   // The positions of row j, from the cell at its (column, row).
-  PHOTALIGN_INLINE void at(int j, Float& px, Float& py) const {
+  void at(int j, Float& px, Float& py) const {
+    if (warp == Warp::mapped) {
+      px = mapped_positions(j, 0, column[j]);
+      py = mapped_positions(j, 1, row[j]);
+    } else {
+      at_matrix(j, px, py);
+    }
+  }
+
+  // The same if the warp is a matrix.
+  PHOTALIGN_INLINE void at_matrix(int j, Float& px, Float& py) const {
     if (warp == Warp::affine) {
       px = x[j] + x_step;
       py = y[j] + y_step;
     } else {
-      Float to[2];
-      at_pixels(j, to);
-      px = to[0];
-      py = to[1];
+      const Float inverse = inverse_depth(j);
+      px = (x[j] + u_step[j] * iota()) * inverse;
+      py = (y[j] + v_step[j] * iota()) * inverse;
     }
   }
 
+  // How far each sample is in its cell, if these lie side by side.
+  PHOTALIGN_INLINE void in_cells(int j, Float& tx, Float& py) const {
+    at_matrix(j, tx, py);
+    tx = warp == Warp::affine ? x[j] + drift : tx - iota();
+  }
+
   // Turns the gradient by moving coordinates into that by reference coordinates.
-  PHOTALIGN_INLINE void pull_back(int j, Float& gx, Float& gy) const {
+  void pull_back(int j, Float& gx, Float& gy) const {
+    if (warp == Warp::mapped) {
+      const std::int64_t place = first + j * pixels->stride;
+      const auto frame = [&](int axis, int by) { return load(pixels->frame[axis][by] + place); };
+      const Float mx = xx * gx, my = xx * gy;
+      gx = frame(0, 0) * mx + frame(1, 0) * my;
+      gy = frame(0, 1) * mx + frame(1, 1) * my;
+    } else {
+      pull_back_matrix(j, gx, gy);
+    }
+  }
+
+  PHOTALIGN_INLINE void pull_back_matrix(int j, Float& gx, Float& gy) const {
     if (warp == Warp::affine) {
       const Float turned = xx * gx + xy * gy;
       gy = yx * gx + yy * gy;
       gx = turned;
     } else {
-      Float gradient[2] = {gx, gy};
-      pull_back_pixels(j, gradient);
-      gx = gradient[0];
-      gy = gradient[1];
+      const Float inverse = inverse_depth(j);
+      const Float px = (x[j] + u_step[j] * iota()) * inverse;
+      const Float py = (y[j] + v_step[j] * iota()) * inverse;
+      const Float mx = xx * inverse * gx, my = xx * inverse * gy;
+      gx = (u_step[j] - px * w[j]) * mx + (v_step[j] - py * w[j]) * my;
+      gy = (u_down[j] - px * w_down[j]) * mx + (v_down[j] - py * w_down[j]) * my;
     }
   }
 
@@ -139,7 +171,7 @@ struct PillarPositions {
     for (int j = 0; j < rows; j += lanes / 2, down += lanes / 2) {
       Double u = b[0] * down + (a[0] * at_x + c[0]);
       Double v = b[1] * down + (a[1] * at_x + c[1]);
-      Double last_u, last_v, scale{};
+      Double last_u, last_v, scale{}, bend{};
       if constexpr (projective) {
         const Double depth = h[7] * down + (h[6] * at_x + h[8]);
         scale = 1 / depth;
@@ -147,6 +179,9 @@ struct PillarPositions {
         last_v = (v + a[1] * far) / (depth + h[6] * far);
         u *= scale;
         v *= scale;
+        // far^2 / 8 times the second derivative, which is 2 w du, twice for safety.
+        bend = 0.5 * far * h[6] * scale * (last_u - u);
+        bend = select(bend < 0, -bend, bend);
       } else {
         u *= inverse;
         v *= inverse;
@@ -164,8 +199,8 @@ struct PillarPositions {
       store_vector(y + j, to_float(v - top));
       store_vector(column + j, truncate(left));
       store_vector(row + j, truncate(top));
-      store_vector(lie + j, truncate(lie_of<projective>(left, right, top, bottom, end_u - cell_u,
-                                                        far, cells)));
+      store_vector(lie + j,
+                   truncate(lie_of(u, last_u, left, right, top, bottom, bend, far, cells)));
       if constexpr (projective) {
         // As seen from the cell.
         store_vector(u_step + j, to_float((a[0] - left * h[6]) * scale));
@@ -178,9 +213,9 @@ struct PillarPositions {
     }
   }
 
-  template <bool projective>
-  static Double lie_of(Double left, Double right, Double top, Double bottom, Double columns,
-                       double far, const Cells& cells) {
+  // `bend` is how far perspective takes positions from an even spacing, at most.
+  static Double lie_of(Double u, Double last_u, Double left, Double right, Double top,
+                       Double bottom, Double bend, double far, const Cells& cells) {
     const Double rows = bottom - top;
     Double found = Double{} + Lie::anywhere;
     if constexpr (has_window)
@@ -188,9 +223,11 @@ struct PillarPositions {
                          (rows <= static_cast<double>(Lie::most_rows_in_window)),
                      rows + Lie::window, found);
     // Even steps that add up to one column per pixel are such, each of them.
-    if constexpr (!projective)
-      found = select((columns == far) & (rows <= static_cast<double>(Lie::most_rows_side_by_side)),
-                     rows, found);
+    const Double in_first = u - left, in_last = last_u - left - far;
+    found = select((in_first >= bend) & (in_first <= 1 - bend) & (in_last >= bend) &
+                       (in_last <= 1 - bend) &
+                       (rows <= static_cast<double>(Lie::most_rows_side_by_side)),
+                   rows, found);
     const Long inside = (left >= 0) & (right <= static_cast<double>(cells.last_column)) &
                         (top >= 0) & (bottom <= static_cast<double>(cells.last_row));
     return select(inside, found, Double{} + Lie::anywhere);
@@ -218,37 +255,7 @@ struct PillarPositions {
     return load(to);
   }
 
-  // Where each pixel has an inverse depth, or a position, of its own.
-  [[gnu::noinline]] void at_pixels(int j, Float* to) const {
-    if (warp == Warp::projective) {
-      const Float inverse_depth = 1 / (1 + w[j] * iota());
-      to[0] = (x[j] + u_step[j] * iota()) * inverse_depth;
-      to[1] = (y[j] + v_step[j] * iota()) * inverse_depth;
-    } else {
-      to[0] = mapped_positions(j, 0, column[j]);
-      to[1] = mapped_positions(j, 1, row[j]);
-    }
-  }
-
-  [[gnu::noinline]] void pull_back_pixels(int j, Float* gradient) const {
-    const Float mx = xx * gradient[0], my = xx * gradient[1];
-    if (warp == Warp::projective) {
-      Float at[2];
-      at_pixels(j, at);
-      const Float inverse_depth = 1 / (1 + w[j] * iota());
-      const auto along = [&](int axis, float x_to, float y_to, float depth) {
-        gradient[axis] =
-            ((x_to - at[0] * depth) * mx + (y_to - at[1] * depth) * my) * inverse_depth;
-      };
-      along(0, u_step[j], v_step[j], w[j]);
-      along(1, u_down[j], v_down[j], w_down[j]);
-    } else {
-      const std::int64_t place = first + j * pixels->stride;
-      const auto frame = [&](int axis, int by) { return load(pixels->frame[axis][by] + place); };
-      gradient[0] = frame(0, 0) * mx + frame(1, 0) * my;
-      gradient[1] = frame(0, 1) * mx + frame(1, 1) * my;
-    }
-  }
+  PHOTALIGN_INLINE Float inverse_depth(int j) const { return 1 / (1 + w[j] * iota()); }
 };
 
 PHOTALIGN_ISA_END

@@ -41,7 +41,8 @@ struct Workspace : Planes {  // the row at hand
   Float reference_weight{}, covered_weight{};
 
   static constexpr std::int64_t patch = max_patch_floats + 64;
-  static constexpr std::int64_t pillar = std::int64_t{lanes} * pillar_height;
+  // Of the widest vectors there are: memory is kept when another instruction set is chosen.
+  static constexpr std::int64_t pillar = std::int64_t{16} * pillar_height;
   static constexpr std::int64_t plane = std::max<std::int64_t>(row_floats * band_height, pillar);
   static constexpr std::int64_t floats =
       3 * patch + 2 * loss_floats + row_floats + 2 * pillar + Planes::count * plane + 64;
