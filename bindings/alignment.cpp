@@ -42,6 +42,14 @@ nb::tuple as_tuple(const StepRecord& s) {
                         s.scale);
 }
 
+// Seconds and pixels of every stage.
+nb::dict as_dict(const std::array<StageRecord, stage_count>& stages) {
+  nb::dict result;
+  for (std::size_t i = 0; i < stage_count; ++i)
+    result[stage_names[i]] = nb::make_tuple(stages[i].seconds, stages[i].pixels);
+  return result;
+}
+
 nb::dict as_dict(const AlignResult& found) {
   const auto parameters = static_cast<std::size_t>(std::lround(std::sqrt(found.covariance.size())));
   nb::list steps;
@@ -61,6 +69,7 @@ nb::dict as_dict(const AlignResult& found) {
   result["overlap"] = found.overlap;
   result["scale"] = found.scale;
   result["steps"] = steps;
+  result["stages"] = as_dict(found.stages);
   return result;
 }
 

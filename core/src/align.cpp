@@ -47,6 +47,7 @@ class Alignment {
         reference_(images.reference, images.reference_weight, offset_, options.levels, execution),
         moving_(images.moving, images.moving_weight, offset_, options.levels, execution),
         scratch_(Scratch::borrow(execution.threads)) {
+    stopwatch_.enter(Stage::other);
     if (options.function)
       mappers_ = std::make_unique<StripMappers>(*options.function, execution.threads);
   }
@@ -67,6 +68,7 @@ class Alignment {
       if (other.status == Status::converged) best = std::move(other);
     }
     best.steps = std::move(steps_);
+    best.stages = stopwatch_.records();
     return best;
   }
 
@@ -101,6 +103,7 @@ class Alignment {
 
   // Optimizes `state`, which is in coordinates of level 0, on one level.
   Ending refine(State& state, int level, Kernel kernel) {
+    const Stopwatch::Lap lap = stopwatch_.lap(level ? Stage::coarse_levels : Stage::finest_steps);
     LevelProblem problem = problem_at(level, kernel, state);
     State at_level = state;
     problem.warp().to_level(at_level);
@@ -129,7 +132,7 @@ class Alignment {
                                           : matrix_warp(options_.warp, grid);
     return LevelProblem(reference, moving, grid, std::move(warp), mappers_.get(), kernel,
                         level < 2 ? options_.composition : options_.coarse_composition,
-                        options_.loss, options_.brightness, execution_, *scratch_);
+                        options_.loss, options_.brightness, execution_, *scratch_, stopwatch_);
   }
 
   LoopOptions loop_options(int level) const {
@@ -155,13 +158,13 @@ class Alignment {
         ending.scale = residual_scale(problem, state);
     }
     problem.set_threshold(options_.tuning * ending.scale);
-    const Review last = review(problem, state);
+    const Review last = reviewed(problem, state);
     const double gained = least_descent(problem, state, last, first);
     if (gained < -1e-6) {
       ending.stalled = problem.warp().motion(first, state);
       if (ending.status == Status::converged && ending.stalled > rounding_steps * options_.step_tol)
         ending.status = Status::no_descent;
-      return described(problem, first, ending, kernel, review(problem, first));
+      return described(problem, first, ending, kernel, reviewed(problem, first));
     }
     AlignResult result = described(problem, state, ending, kernel, last);
     // Gain and bias were fitted to each warp's own valid pixels, so that the comparison is not
@@ -169,7 +172,12 @@ class Alignment {
     const bool doubtful = problem.has_brightness() && gained < least_gain;
     if (result.status == Status::converged || !doubtful) return result;
     ending.status = result.status;
-    return described(problem, first, ending, kernel, review(problem, first));
+    return described(problem, first, ending, kernel, reviewed(problem, first));
+  }
+
+  Review reviewed(LevelProblem& problem, const State& state) {
+    const Stopwatch::Lap lap = stopwatch_.lap(Stage::last_pass);
+    return review(problem, state);
   }
 
   // By which share the loss fell from `first` to `state`, over the pixels valid for both, at least.
@@ -178,6 +186,7 @@ class Alignment {
   // above.
   static double least_descent(LevelProblem& problem, const State& state, const Review& last,
                               const State& first) {
+    const Stopwatch::Lap lap = problem.stopwatch().lap(Stage::comparison);
     const std::int64_t rows = problem.pass().rows_of_tiles();
     double now = 0, before = 0;
     for (std::int64_t row = 0, count = 1; row < rows; row += count, count *= 2) {
@@ -208,7 +217,11 @@ class Alignment {
       result.gain.push_back(state.gain[c]);
       result.bias.push_back(state.bias[c] + offset_ * (1 - state.gain[c]));
     }
-    describe_uncertainty(problem.warp(), state, estimate_covariance(problem, state, last), result);
+    {
+      const Stopwatch::Lap lap = problem.stopwatch().lap(Stage::covariance);
+      describe_uncertainty(problem.warp(), state, estimate_covariance(problem, state, last),
+                           result);
+    }
     result.status = judged(ending, result, last);
     return result;
   }
@@ -281,6 +294,7 @@ class Alignment {
   const AlignOptions& options_;
   const Execution& execution_;
   StepCallback on_step_;
+  Stopwatch stopwatch_{Stage::pyramid};
   double offset_;
   Pyramid reference_;
   Pyramid moving_;

@@ -210,6 +210,7 @@ def align(
         moving=moving,
         reference_mask=None if reference_mask is None else np.asarray(reference_mask),
         moving_mask=None if moving_mask is None else np.asarray(moving_mask),
+        _stages=found["stages"],
     )
 
 

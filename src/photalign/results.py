@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from os import PathLike
 from typing import Any
@@ -210,6 +211,9 @@ class Alignment:
     moving: Array = field(repr=False)
     reference_mask: Array | None = field(default=None, repr=False)
     moving_mask: Array | None = field(default=None, repr=False)
+    # What the core spent on each stage of its work: seconds, and pixels that were
+    # compared, every channel counted. `seconds` has in addition what Python did.
+    _stages: Mapping[str, tuple[float, int]] = field(default_factory=dict, repr=False)
 
     def __repr__(self) -> str:
         """One line: how it ended, the warp, and how sure it is."""

@@ -48,13 +48,14 @@ class LevelProblem {
   LevelProblem(const Level& reference, const Level& moving, const LevelGrid& grid,
                std::unique_ptr<LevelWarp> warp, StripMappers* mappers, Kernel kernel,
                Composition composition, LossKind loss, Brightness brightness,
-               const Execution& execution, Scratch& scratch)
+               const Execution& execution, Scratch& scratch, Stopwatch& stopwatch)
       : warp_(std::move(warp)),
         grid_(grid),
         mappers_(mappers),
         brightness_(brightness),
         execution_(execution),
-        scratch_(scratch) {
+        scratch_(scratch),
+        stopwatch_(stopwatch) {
     pass_.reference = reference.image;
     pass_.moving = moving.image;
     pass_.reference_weight = reference.weight;
@@ -71,6 +72,7 @@ class LevelProblem {
 
   const TilePass& pass() const { return pass_; }
   const LevelWarp& warp() const { return *warp_; }
+  Stopwatch& stopwatch() { return stopwatch_; }
   bool has_brightness() const { return brightness_ != Brightness::none; }
   void set_threshold(double threshold) { pass_.threshold = static_cast<float>(threshold); }
   void set_loss(LossKind loss) { pass_.loss = loss; }
@@ -88,6 +90,7 @@ class LevelProblem {
       pass.previous_records = of_previous->records.data();
       pass.previous_losses = of_previous->losses;
     }
+    stopwatch_.count_pass(pass.reference.width * pass.reference.height * pass.reference.channels);
     const std::int64_t rows = pass.rows_of_tiles();
     const auto channels = static_cast<std::size_t>(pass.reference.channels);
     Evaluation result;
@@ -216,6 +219,7 @@ class LevelProblem {
   Brightness brightness_;
   const Execution& execution_;
   Scratch& scratch_;
+  Stopwatch& stopwatch_;
 };
 
 }  // namespace photalign
