@@ -1,57 +1,96 @@
-"""Print the table of all figures: ``python -m benchmarks``."""
+"""Print the table of all figures, and what got worse: ``python -m benchmarks``."""
 
 from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from rich.console import Console
 from rich.progress import track
 
 from benchmarks import accuracy, autodiff, fused, memory, sampling, speed
+from benchmarks.gate import Baseline, Comparison
+from benchmarks.machine import kind_of_machine
 from benchmarks.peers import single_thread
 from benchmarks.table import Row, as_table, environment, write_json
 
 WIDTH = 166
 """Columns of the table where there is no terminal to ask."""
-PARTS = ("accuracy", "speed", "sampling", "fused", "autodiff", "memory")
+COUNT, QUICK_COUNT = 50, 10
+"""Problems of each kind, and repetitions of each timing."""
+PARTS: dict[str, Callable[[int], Iterator[Row]]] = {
+    "accuracy": accuracy.rows,
+    "speed": speed.rows,
+    "sampling": sampling.rows,
+    "fused": fused.rows,
+    "autodiff": autodiff.rows,
+    "memory": lambda count: memory.rows(peers=count > QUICK_COUNT),
+}
+"""What is measured, by name, with so many problems."""
 
 
-def main() -> None:
-    """Measure, print the table, and write JSON if asked."""
+def main() -> int:
+    """Measure, print the table and what got worse, and write what is asked for."""
+    arguments = _parser().parse_args()
+    single_thread()
+    console = Console(width=None if sys.stdout.isatty() else WIDTH)
+    count = QUICK_COUNT if arguments.quick else COUNT
+    run = {part: _measure(part, count) for part in arguments.only or PARTS}
+    rows = [row for part in run.values() for row in part]
+    console.print(as_table(rows, ", ".join(environment().values())))
+    if arguments.json is not None:
+        write_json(rows, arguments.json)
+    machine, baseline = kind_of_machine(), Baseline.read()
+    if arguments.update_baseline:
+        baseline.update(machine, run)
+        baseline.write()
+        return 0
+    if not baseline.knows(machine):
+        console.print(f"no times in the baseline for {machine}: accuracy, counts only")
+    found = baseline.compare(machine, run)
+    if found.worse:
+        found = _once_more(baseline, machine, run, found, count)
+    console.print(str(found), markup=False, highlight=False, soft_wrap=True)
+    return 1 if found.worse else 0
+
+
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument(
         "--quick", action="store_true", help="10 problems instead of 50, no slow peers"
     )
     parser.add_argument("--only", choices=PARTS, action="append", help="this part only")
     parser.add_argument("--json", type=Path, help="also write the figures to this file")
-    arguments = parser.parse_args()
-    single_thread()
-    console = Console(width=None if sys.stdout.isatty() else WIDTH)
-    measured = _measure(arguments.only or PARTS, arguments.quick)
-    rows = list(track(measured, "measuring", console=Console(stderr=True)))
-    console.print(as_table(rows, ", ".join(environment().values())))
-    if arguments.json is not None:
-        write_json(rows, arguments.json)
+    parser.add_argument(
+        "--update-baseline",
+        action="store_true",
+        help="record the figures of the parts that are run, in place of comparing them",
+    )
+    return parser
 
 
-def _measure(parts: list[str] | tuple[str, ...], quick: bool) -> Iterator[Row]:
-    count = 10 if quick else 50
-    if "accuracy" in parts:
-        yield from accuracy.rows(count)
-    if "speed" in parts:
-        yield from speed.rows(count)
-    if "sampling" in parts:
-        yield from sampling.rows(count)
-    if "fused" in parts:
-        yield from fused.rows(count)
-    if "autodiff" in parts:
-        yield from autodiff.rows(count)
-    if "memory" in parts:
-        yield from memory.rows(peers=not quick)
+def _measure(part: str, count: int) -> list[Row]:
+    progress = Console(stderr=True)
+    return list(track(PARTS[part](count), part, console=progress))
+
+
+def _once_more(
+    baseline: Baseline,
+    machine: str,
+    run: dict[str, list[Row]],
+    found: Comparison,
+    count: int,
+) -> Comparison:
+    """Measure the parts again that got worse: what is chance is not worse twice."""
+    again = {
+        part: _measure(part, count)
+        for part, rows in run.items()
+        if baseline.compare(machine, {part: rows}).worse
+    }
+    return found.confirmed(baseline.compare(machine, again))
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

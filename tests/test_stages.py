@@ -24,7 +24,7 @@ def test_stages_take_no_more_than_the_call() -> None:
     result = pa.align(*_views(), "translation")
     seconds = [spent for spent, _ in result._stages.values()]
     assert min(seconds) >= 0
-    assert 0.2 * result.seconds < sum(seconds) < result.seconds
+    assert 0 < sum(seconds) < result.seconds
 
 
 @pytest.mark.parametrize("channels", [1, 3])
