@@ -10,7 +10,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import track
 
-from benchmarks import accuracy, autodiff, fused, memory, sampling, speed
+from benchmarks import accuracy, autodiff, fused, memory, profile, sampling, speed
 from benchmarks.gate import Baseline, Comparison
 from benchmarks.machine import kind_of_machine
 from benchmarks.peers import single_thread
@@ -23,6 +23,7 @@ COUNT, QUICK_COUNT = 50, 10
 PARTS: dict[str, Callable[[int], Iterator[Row]]] = {
     "accuracy": accuracy.rows,
     "speed": speed.rows,
+    "profile": profile.rows,
     "sampling": sampling.rows,
     "fused": fused.rows,
     "autodiff": autodiff.rows,

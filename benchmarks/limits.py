@@ -1,0 +1,88 @@
+"""One iteration beside the least time that its operations and bytes take."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from subprocess import CalledProcessError
+
+from benchmarks import iterations
+from benchmarks.ceilings import ceilings
+from benchmarks.iterations import Images, Iteration
+from benchmarks.operations import Count, count_of
+from benchmarks.table import Row
+from benchmarks.timing import Timing
+
+FLOOR = "floor: the longest of these"
+
+
+def rows(repeats: int) -> Iterator[Row]:
+    """Each iteration beside the least time that its operations and bytes take."""
+    for isa in iterations.instruction_sets():
+        try:
+            rates = ceilings(isa)
+        except (FileNotFoundError, CalledProcessError) as error:
+            yield Row(task=f"limits, {isa}", method=f"not measured: {error!s:.60}")
+            continue
+        yield from _ceiling_rows(isa, rates)
+        for dtype in iterations.DTYPES:
+            images = iterations.image_pair(dtype)
+            for iteration in iterations.ITERATIONS:
+                if iteration.goals:
+                    yield from _limit_rows(images, iteration, isa, repeats)
+
+
+def _ceiling_rows(isa: str, rates: dict[str, float]) -> Iterator[Row]:
+    for name, rate in rates.items():
+        is_memory = name in ("L1", "L2", "memory")
+        yield Row(
+            task=f"what one thread can do, {isa}",
+            method=f"read from {name}" if is_memory else name,
+            cost=rate * 1e-9,
+            unit="GB/s" if is_memory else "10⁹/s",
+        )
+
+
+def _limit_rows(
+    images: Images, iteration: Iteration, isa: str, repeats: int
+) -> Iterator[Row]:
+    iterations.seconds_per_pixel(images, iteration, isa)
+    taken = [
+        iterations.seconds_per_pixel(images, iteration, isa) for _ in range(repeats)
+    ]
+    timing = Timing.of(taken) * 1e9
+    dtype = images[0].dtype
+    task = f"limits, {iteration.kernel}, {iteration.method}, {dtype}, {isa}"
+    yield Row(
+        task=task,
+        method="photalign",
+        cost=timing.median,
+        unit="ns/px",
+        quartiles=timing.quartiles,
+    )
+    count = count_of(iteration.kernel, iteration.method, dtype.itemsize)
+    floors = floors_of(count, ceilings(isa))
+    floors[FLOOR] = max(floors.values())
+    for name, seconds in floors.items():
+        share = seconds * 1e9 / timing.median
+        yield Row(
+            task=task,
+            method=name,
+            cost=seconds * 1e9,
+            unit="ns/px",
+            share=share,
+            # The gate's figure; the others follow from it.
+            times_ours=share if name == FLOOR else None,
+        )
+
+
+def floors_of(count: Count, rates: dict[str, float]) -> dict[str, float]:
+    """Return the seconds that a pixel takes at least, by what is done for it."""
+    return {
+        f"{count.multiplications:g} multiply-adds": (
+            count.multiplications / rates["multiply-add"]
+        ),
+        f"{count.operations:g} operations": count.operations / rates["mixed"],
+        f"{count.lookups:g} lookups": count.lookups / rates["lookup"],
+        f"{count.cached:g} B through L1": count.cached / rates["L1"],
+        f"{count.images:g} B of images, L2": count.images / rates["L2"],
+    }
