@@ -13,6 +13,7 @@ from rich.progress import track
 from benchmarks import accuracy, autodiff, fused, memory, profile, sampling, speed
 from benchmarks.gate import Baseline, Comparison
 from benchmarks.machine import kind_of_machine
+from benchmarks.markdown import update_page
 from benchmarks.peers import single_thread
 from benchmarks.table import Row, as_table, environment, write_json
 
@@ -43,6 +44,8 @@ def main() -> int:
     console.print(as_table(rows, ", ".join(environment().values())))
     if arguments.json is not None:
         write_json(rows, arguments.json)
+    if arguments.markdown is not None:
+        update_page(arguments.markdown, run)
     machine, baseline = kind_of_machine(), Baseline.read()
     if arguments.update_baseline:
         baseline.update(machine, run)
@@ -64,6 +67,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--only", choices=PARTS, action="append", help="this part only")
     parser.add_argument("--json", type=Path, help="also write the figures to this file")
+    parser.add_argument(
+        "--markdown",
+        type=Path,
+        help="also put the figures into the tables of this page",
+    )
     parser.add_argument(
         "--update-baseline",
         action="store_true",

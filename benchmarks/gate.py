@@ -50,7 +50,7 @@ class Kind:
 _TIME = {"is_portable": False, "relative": 0.25}
 KINDS = {
     "converged": Kind(higher_is_better=True),
-    "error / bound": Kind(higher_is_better=False, absolute=0.02),
+    "error / bound": Kind(higher_is_better=False, absolute=0.01),
     "error": Kind(higher_is_better=False, relative=0.1),
     "x images": Kind(higher_is_better=False, relative=0.1),
     "MB": Kind(higher_is_better=False, relative=0.1),

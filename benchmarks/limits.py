@@ -12,8 +12,6 @@ from benchmarks.operations import Count, count_of
 from benchmarks.table import Row
 from benchmarks.timing import Timing
 
-FLOOR = "floor: the longest of these"
-
 
 def rows(repeats: int) -> Iterator[Row]:
     """Each iteration beside the least time that its operations and bytes take."""
@@ -28,7 +26,7 @@ def rows(repeats: int) -> Iterator[Row]:
             images = iterations.image_pair(dtype)
             for iteration in iterations.ITERATIONS:
                 if iteration.goals:
-                    yield from _limit_rows(images, iteration, isa, repeats)
+                    yield from _limit_rows(images, iteration, isa, rates, repeats)
 
 
 def _ceiling_rows(isa: str, rates: dict[str, float]) -> Iterator[Row]:
@@ -43,7 +41,11 @@ def _ceiling_rows(isa: str, rates: dict[str, float]) -> Iterator[Row]:
 
 
 def _limit_rows(
-    images: Images, iteration: Iteration, isa: str, repeats: int
+    images: Images,
+    iteration: Iteration,
+    isa: str,
+    rates: dict[str, float],
+    repeats: int,
 ) -> Iterator[Row]:
     iterations.seconds_per_pixel(images, iteration, isa)
     taken = [
@@ -51,38 +53,40 @@ def _limit_rows(
     ]
     timing = Timing.of(taken) * 1e9
     dtype = images[0].dtype
-    task = f"limits, {iteration.kernel}, {iteration.method}, {dtype}, {isa}"
+    task = f"limits, {dtype}, {isa}: {iteration.kernel}, {iteration.method}"
     yield Row(
         task=task,
-        method="photalign",
+        method="photalign, one iteration",
         cost=timing.median,
         unit="ns/px",
         quartiles=timing.quartiles,
     )
     count = count_of(iteration.kernel, iteration.method, dtype.itemsize)
-    floors = floors_of(count, ceilings(isa))
-    floors[FLOOR] = max(floors.values())
-    for name, seconds in floors.items():
-        share = seconds * 1e9 / timing.median
+    for name, seconds in floors_of(count, rates).items():
         yield Row(
             task=task,
             method=name,
             cost=seconds * 1e9,
             unit="ns/px",
-            share=share,
-            # The gate's figure; the others follow from it.
-            times_ours=share if name == FLOOR else None,
+            share=seconds * 1e9 / timing.median,
         )
 
 
 def floors_of(count: Count, rates: dict[str, float]) -> dict[str, float]:
     """Return the seconds that a pixel takes at least, by what is done for it."""
+    arithmetic = (
+        count.multiplications / rates["multiply-add"],
+        count.operations / rates["mixed"],
+        count.lookups / rates["lookup"],
+    )
+    operations = (
+        f"{count.operations:g} operations, {count.multiplications:g} of them "
+        f"multiply-adds, {count.lookups:g} lookups"
+    )
     return {
-        f"{count.multiplications:g} multiply-adds": (
-            count.multiplications / rates["multiply-add"]
-        ),
-        f"{count.operations:g} operations": count.operations / rates["mixed"],
-        f"{count.lookups:g} lookups": count.lookups / rates["lookup"],
-        f"{count.cached:g} B through L1": count.cached / rates["L1"],
-        f"{count.images:g} B of images, L2": count.images / rates["L2"],
+        f"arithmetic: {operations}": max(arithmetic),
+        f"nearest cache: {count.cached:g} B": count.cached / rates["L1"],
+        # Where both images fit into the second cache, and where they do not.
+        f"images in the caches: {count.images:g} B": count.images / rates["L2"],
+        f"images in memory: {count.images:g} B": count.images / rates["memory"],
     }
