@@ -41,7 +41,7 @@ def main() -> int:
     count = QUICK_COUNT if arguments.quick else COUNT
     run = {part: _measure(part, count) for part in arguments.only or PARTS}
     rows = [row for part in run.values() for row in part]
-    console.print(as_table(rows, ", ".join(environment().values())))
+    console.print(as_table(rows, _title()))
     if arguments.json is not None:
         write_json(rows, arguments.json)
     if arguments.markdown is not None:
@@ -78,6 +78,15 @@ def _parser() -> argparse.ArgumentParser:
         help="record the figures of the parts that are run, in place of comparing them",
     )
     return parser
+
+
+def _title() -> str:
+    """The machine, and packages with their versions."""
+    plain = ("cpu", "machine", "instructions")
+    return ", ".join(
+        version if name in plain else f"{name} {version}"
+        for name, version in environment().items()
+    )
 
 
 def _measure(part: str, count: int) -> list[Row]:
