@@ -14,7 +14,7 @@ from skimage import data
 import photalign
 from benchmarks import iterations, limits, problems
 from benchmarks.table import Row
-from benchmarks.timing import Timing, elapsed
+from benchmarks.timing import PASSING, PROCESSOR, Clock, Timing, attended
 
 PYTHON = "Python and bindings"
 LARGE = 5
@@ -32,7 +32,7 @@ def rows(repeats: int) -> Iterator[Row]:
     yield from _stages("1024² uint8, affine", [gray] * repeats, "ms")
     color = partial(_align, *_large_pair(), "homography", threads=2)
     task = "20 megapixels, RGB uint8, homography, two threads"
-    yield from _stages(task, [color] * min(repeats, LARGE), "ms")
+    yield from _stages(task, [color] * min(repeats, LARGE), "ms", threads=2)
     yield from limits.rows(repeats)
 
 
@@ -66,17 +66,18 @@ def _large_pair() -> tuple[Image, Image]:
     return cv2.warpPerspective(moving, motion, size), moving
 
 
-def _stages(work: str, calls: list[Call], unit: str) -> Iterator[Row]:
+def _stages(work: str, calls: list[Call], unit: str, threads: int = 1) -> Iterator[Row]:
     """The stages of calls, as the core's clock has them, and the rest.
 
     Shares are of the time of all calls, so that they add up.
     """
     factor = {"us": 1e6, "ms": 1e3}[unit]
     calls[0]()
+    clock = PROCESSOR if threads == 1 else PASSING
     wholes: list[float] = []
     times: dict[str, list[float]] = {PYTHON: []}
     for call in calls:
-        whole, stages = _taken_apart(call)
+        whole, stages = _taken_apart(call, clock)
         wholes.append(whole)
         times[PYTHON].append(whole - sum(stages.values()))
         for stage, seconds in stages.items():
@@ -93,8 +94,12 @@ def _stages(work: str, calls: list[Call], unit: str) -> Iterator[Row]:
         )
 
 
-def _taken_apart(call: Call) -> tuple[float, dict[str, float]]:
+def _taken_apart(call: Call, clock: Clock) -> tuple[float, dict[str, float]]:
+    """Return the time of one call, and of its stages.
+
+    The core's clock shows passing time; of that, what the processor spent on the call.
+    """
     kept: list[photalign.Alignment] = []
-    whole = elapsed(lambda: kept.append(call()))
+    whole, share = attended(lambda: kept.append(call()), clock)
     stages = kept[0]._stages
-    return whole, {name: seconds for name, (seconds, _) in stages.items()}
+    return whole, {name: share * seconds for name, (seconds, _) in stages.items()}

@@ -106,7 +106,7 @@ def _imports() -> Iterator[Row]:
 
 def _import_seconds(module: str) -> float:
     code = (
-        "from time import perf_counter as now; start = now(); "
+        "from time import process_time as now; start = now(); "
         f"import {module}; print(now() - start)"
     )
     child = [sys.executable, "-c", code]

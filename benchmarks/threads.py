@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 from benchmarks.machine import Arithmetic
 from benchmarks.table import Row
-from benchmarks.timing import Timing, in_turn
+from benchmarks.timing import PASSING, Timing, in_turn
 
 LEAST = 0.9
 """Share of the gain of arithmetic that ours has to reach."""
@@ -25,6 +25,7 @@ def rows(
             "two loads": arithmetic.twice_at_once,
         },
         repeats,
+        clock=PASSING,
     )
     ours = Timing.of(_ratios(times["one"], times["two"]))
     best = Timing.of(_ratios(times["load"], times["two loads"])) * 2
@@ -36,7 +37,6 @@ def rows(
             cost=timing.median,
             unit="x one",
             quartiles=timing.quartiles,
-            speedup=timing.median / best.median if is_ours else None,
             target=f"{LEAST:g} x NumPy," if is_ours else "",
             met=timing.median >= LEAST * best.median if is_ours else None,
         )
