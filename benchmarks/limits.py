@@ -53,15 +53,15 @@ def _limit_rows(
     ]
     timing = Timing.of(taken) * 1e9
     dtype = images[0].dtype
-    task = f"limits, {dtype}, {isa}: {iteration.kernel}, {iteration.method}"
+    count = count_of(iteration.kernel, iteration.method, dtype.itemsize)
+    task = f"limits, {dtype}, {isa}: {iteration.kernel}, {iteration.method}, {count}"
     yield Row(
         task=task,
-        method="photalign, one iteration",
+        method="photalign",
         cost=timing.median,
         unit="ns/px",
         quartiles=timing.quartiles,
     )
-    count = count_of(iteration.kernel, iteration.method, dtype.itemsize)
     for name, seconds in floors_of(count, rates).items():
         yield Row(
             task=task,
@@ -79,14 +79,10 @@ def floors_of(count: Count, rates: dict[str, float]) -> dict[str, float]:
         count.operations / rates["mixed"],
         count.lookups / rates["lookup"],
     )
-    operations = (
-        f"{count.operations:g} operations, {count.multiplications:g} of them "
-        f"multiply-adds, {count.lookups:g} lookups"
-    )
     return {
-        f"arithmetic: {operations}": max(arithmetic),
-        f"nearest cache: {count.cached:g} B": count.cached / rates["L1"],
+        "arithmetic": max(arithmetic),
+        "nearest cache": count.cached / rates["L1"],
         # Where both images fit into the second cache, and where they do not.
-        f"images in the caches: {count.images:g} B": count.images / rates["L2"],
-        f"images in memory: {count.images:g} B": count.images / rates["memory"],
+        "images, L2": count.images / rates["L2"],
+        "images, memory": count.images / rates["memory"],
     }

@@ -47,6 +47,12 @@ class Count:
         sums = [a + b for a, b in zip(astuple(self), astuple(other), strict=True)]
         return Count(**dict(zip([f.name for f in fields(self)], sums, strict=True)))
 
+    def __str__(self) -> str:
+        return (
+            f"{self.operations:g} operations ({self.multiplications:g} multiply-adds, "
+            f"{self.lookups:g} lookups), {self.cached:g} + {self.images:g} B"
+        )
+
     @property
     def operations(self) -> float:
         """All of them."""

@@ -77,14 +77,18 @@ def cells(row: Row) -> dict[str, str]:
         "{}/{}".format(*row.converged) if row.converged else "",
         f"{row.ratio:.2f}" if row.ratio is not None else "",
         f"{row.error:.2g} px" if row.error is not None else "",
-        f"{row.cost:.3g} {row.unit}" if row.cost is not None else "",
-        "{:.3g} to {:.3g}".format(*row.quartiles) if row.quartiles else "",
+        f"{_number(row.cost)} {row.unit}" if row.cost is not None else "",
+        " to ".join(map(_number, row.quartiles)) if row.quartiles else "",
         f"{row.share:.1%}" if row.share is not None else "",
         _times(row.times_ours) if row.times_ours is not None else "",
         _times(row.speedup) if row.speedup is not None else "",
         row.target + VERDICT[row.met],
     )
     return dict(zip(COLUMNS, texts, strict=True))
+
+
+def _number(value: float) -> str:
+    return f"{value:.0f}" if abs(value) >= 1000 else f"{value:.3g}"
 
 
 def _times(factor: float) -> str:
