@@ -35,7 +35,7 @@ PARTS: dict[str, Callable[[int], Iterator[Row]]] = {
 
 def main() -> int:
     """Measure, print the table and what got worse, and write what is asked for."""
-    arguments = _parser().parse_args()
+    arguments = _arguments()
     single_thread()
     console = Console(width=None if sys.stdout.isatty() else WIDTH)
     count = QUICK_COUNT if arguments.quick else COUNT
@@ -46,18 +46,29 @@ def main() -> int:
         write_json(rows, arguments.json)
     if arguments.markdown is not None:
         update_page(arguments.markdown, run)
-    machine, baseline = kind_of_machine(), Baseline.read()
     if arguments.update_baseline:
-        baseline.update(machine, run)
+        baseline = Baseline.read()
+        baseline.update(kind_of_machine(), run)
         baseline.write()
         return 0
-    if not baseline.knows(machine):
-        console.print(f"no times in the baseline for {machine}: accuracy, counts only")
+    found = _compared(run, count)
+    console.print(str(found), markup=False, highlight=False, soft_wrap=True)
+    return 1 if found.worse else 0
+
+
+def _compared(run: dict[str, list[Row]], count: int) -> Comparison:
+    baseline = Baseline.read()
+    machine: str | None = kind_of_machine()
+    if count < COUNT:
+        print("a quick run is compared in what needs no repetitions: no times")
+        machine = None
+    elif not baseline.knows(machine):
+        print(f"the baseline has no times of {machine}: accuracy, counts, memory only")
+        machine = None
     found = baseline.compare(machine, run)
     if found.worse:
         found = _once_more(baseline, machine, run, found, count)
-    console.print(str(found), markup=False, highlight=False, soft_wrap=True)
-    return 1 if found.worse else 0
+    return found
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -80,6 +91,14 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _arguments() -> argparse.Namespace:
+    parser = _parser()
+    arguments = parser.parse_args()
+    if arguments.quick and arguments.update_baseline:
+        parser.error("--update-baseline records whole runs, not --quick ones")
+    return arguments
+
+
 def _title() -> str:
     """The machine, and packages with their versions."""
     plain = ("cpu", "machine", "instructions")
@@ -96,7 +115,7 @@ def _measure(part: str, count: int) -> list[Row]:
 
 def _once_more(
     baseline: Baseline,
-    machine: str,
+    machine: str | None,
     run: dict[str, list[Row]],
     found: Comparison,
     count: int,

@@ -68,7 +68,7 @@ def figures(row: Row) -> Iterator[tuple[str, float]]:
     """What is recorded of a row: kinds and numbers."""
     if not row.method.startswith(OURS):
         # How much slower the peer is.
-        if row.times_ours is not None:
+        if row.times_ours is not None and row.is_steady:
             yield "x ours", row.times_ours
         elif row.unit in PEERLESS and row.cost is not None:
             yield row.unit, row.cost
@@ -176,13 +176,17 @@ class Baseline:
                 if mine:
                     parts[part] = mine
 
-    def compare(self, machine: str, run: Mapping[str, Sequence[Row]]) -> Comparison:
-        """Compare what this machine can be compared with."""
+    def compare(
+        self, machine: str | None, run: Mapping[str, Sequence[Row]]
+    ) -> Comparison:
+        """Compare with such machines; without one, what all machines agree about."""
         known: Figures = {}
         for place in (ANYWHERE, machine):
             for part in run:
-                known |= self.machines.get(place, {}).get(part, {})
+                known |= self.machines.get(place or "", {}).get(part, {})
         found = recorded([row for rows in run.values() for row in rows])
+        if machine is None:
+            found = {name: v for name, v in found.items() if _is_portable(name)}
         both = [name for name in found if name in known]
         return Comparison(
             compared=len(both),
@@ -195,7 +199,7 @@ class Baseline:
             gone=tuple(name for name in known if name not in found),
         )
 
-    def knows(self, machine: str) -> bool:
+    def knows(self, machine: str | None) -> bool:
         """Whether anything was recorded on such a machine."""
         return machine in self.machines
 

@@ -43,6 +43,8 @@ class Row:
     """Time or memory, in ``unit``."""
     unit: str = ""
     quartiles: tuple[float, float] | None = None
+    is_steady: bool = True
+    """Whether the cost was measured so that runs agree about its ratios."""
     times_ours: float | None = None
     """Cost in units of photalign's in the same task."""
     speedup: float | None = None

@@ -82,6 +82,14 @@ def test_speed_is_not_compared_with_another_kind_of_machine() -> None:
     assert found.new == ("whole call | OpenCV | x ours of 50 problems",)
 
 
+def test_without_a_machine_nothing_of_time_is_compared() -> None:
+    baseline = Baseline()
+    baseline.update(HERE, {"part": BEFORE})
+    now = (_accuracy(ratio=1.3), _speed(1.0), _memory(1.5))
+    found = baseline.compare(None, {"part": now})
+    assert (found.compared, len(found.worse), found.new, found.gone) == (3, 1, (), ())
+
+
 def test_other_problems_are_not_compared() -> None:
     quick = (_accuracy(converged=(9, 10), ratio=2.0), _memory(1.5))
     found = _against(*quick, was=BEFORE)
@@ -148,6 +156,10 @@ def test_rounding_of_the_record_is_not_a_change() -> None:
 def test_peers_are_recorded_by_speed_alone() -> None:
     peer = Row(task="accuracy", method="OpenCV", converged=(3, 50), ratio=8.0)
     assert not recorded([peer])
+
+
+def test_what_is_timed_unsteadily_is_not_recorded() -> None:
+    assert not recorded([_speed(4.0, is_steady=False)])
 
 
 def test_seconds_are_not_recorded() -> None:
