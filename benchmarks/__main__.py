@@ -12,10 +12,10 @@ from rich.progress import track
 
 from benchmarks import accuracy, autodiff, fused, memory, profile, sampling, speed
 from benchmarks.gate import Baseline, Comparison
-from benchmarks.machine import kind_of_machine
 from benchmarks.markdown import update_page
 from benchmarks.peers import single_thread
-from benchmarks.table import Row, as_table, environment, write_json
+from benchmarks.runs import Run, environment
+from benchmarks.table import Row, as_table
 
 WIDTH = 166
 """Columns of the table where there is no terminal to ask."""
@@ -35,39 +35,44 @@ PARTS: dict[str, Callable[[int], Iterator[Row]]] = {
 
 def main() -> int:
     """Measure, print the table and what got worse, and write what is asked for."""
-    arguments = _arguments()
+    arguments = _parser().parse_args()
     single_thread()
     console = Console(width=None if sys.stdout.isatty() else WIDTH)
     count = QUICK_COUNT if arguments.quick else COUNT
-    run = {part: _measure(part, count) for part in arguments.only or PARTS}
-    rows = [row for part in run.values() for row in part]
-    console.print(as_table(rows, _title()))
+    if arguments.figures:
+        run = Run.read(arguments.figures)
+    else:
+        parts = {part: _measure(part, count) for part in arguments.only or PARTS}
+        run = Run(environment=environment(), count=count, parts=parts)
+    console.print(as_table(run.rows, run.title))
     if arguments.json is not None:
-        write_json(rows, arguments.json)
+        run.write(arguments.json)
     if arguments.markdown is not None:
         update_page(arguments.markdown, run)
     if arguments.update_baseline:
+        if run.count < COUNT:
+            raise SystemExit("the baseline is of whole runs, not of --quick ones")
         baseline = Baseline.read()
-        baseline.update(kind_of_machine(), run)
+        baseline.update(run.kind_of_machine, run.parts)
         baseline.write()
         return 0
-    found = _compared(run, count)
+    found = _compared(run, may_repeat=not arguments.figures)
     console.print(str(found), markup=False, highlight=False, soft_wrap=True)
     return 1 if found.worse else 0
 
 
-def _compared(run: dict[str, list[Row]], count: int) -> Comparison:
+def _compared(run: Run, may_repeat: bool) -> Comparison:
     baseline = Baseline.read()
-    machine: str | None = kind_of_machine()
-    if count < COUNT:
+    machine: str | None = run.kind_of_machine
+    if run.count < COUNT:
         print("a quick run is compared in what needs no repetitions: no times")
         machine = None
     elif not baseline.knows(machine):
         print(f"the baseline has no times of {machine}: accuracy, counts, memory only")
         machine = None
-    found = baseline.compare(machine, run)
-    if found.worse:
-        found = _once_more(baseline, machine, run, found, count)
+    found = baseline.compare(machine, run.parts)
+    if found.worse and may_repeat:
+        found = _once_more(baseline, machine, run, found)
     return found
 
 
@@ -78,6 +83,14 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--only", choices=PARTS, action="append", help="this part only")
     parser.add_argument("--json", type=Path, help="also write the figures to this file")
+    parser.add_argument(
+        "--from",
+        dest="figures",
+        metavar="JSON",
+        type=Path,
+        action="append",
+        help="take figures from a file in place of measuring them; may be repeated",
+    )
     parser.add_argument(
         "--markdown",
         type=Path,
@@ -91,23 +104,6 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _arguments() -> argparse.Namespace:
-    parser = _parser()
-    arguments = parser.parse_args()
-    if arguments.quick and arguments.update_baseline:
-        parser.error("--update-baseline records whole runs, not --quick ones")
-    return arguments
-
-
-def _title() -> str:
-    """The machine, and packages with their versions."""
-    plain = ("cpu", "machine", "instructions")
-    return ", ".join(
-        version if name in plain else f"{name} {version}"
-        for name, version in environment().items()
-    )
-
-
 def _measure(part: str, count: int) -> list[Row]:
     progress = Console(stderr=True)
     return list(track(PARTS[part](count), part, console=progress))
@@ -116,14 +112,13 @@ def _measure(part: str, count: int) -> list[Row]:
 def _once_more(
     baseline: Baseline,
     machine: str | None,
-    run: dict[str, list[Row]],
+    run: Run,
     found: Comparison,
-    count: int,
 ) -> Comparison:
     """Measure the parts again that got worse: what is chance is not worse twice."""
     again = {
-        part: _measure(part, count)
-        for part, rows in run.items()
+        part: _measure(part, run.count)
+        for part, rows in run.parts.items()
         if baseline.compare(machine, {part: rows}).worse
     }
     return found.confirmed(baseline.compare(machine, again))

@@ -13,11 +13,11 @@ is replaced. The comments, with the part that was run and how the tasks begin:
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from benchmarks.table import COLUMNS, Row, cells, environment
+from benchmarks.runs import Run
+from benchmarks.table import COLUMNS, Row, cells
 
 BLOCK = re.compile(
     r"(<!-- (\w+): (\w+)(?: \| ([^>]*?))? -->\n).*?(<!-- end -->)", re.DOTALL
@@ -25,38 +25,28 @@ BLOCK = re.compile(
 Rows = Sequence[Row]
 
 
-def update_page(path: Path, run: Mapping[str, Rows]) -> None:
+def update_page(path: Path, run: Run) -> None:
     """Replace the blocks of a page that belong to the parts that were run."""
     path.write_text(with_figures(path.read_text("utf-8"), run), "utf-8")
 
 
-def with_figures(page: str, run: Mapping[str, Rows]) -> str:
+def with_figures(page: str, run: Run) -> str:
     """Return the page with the figures of the parts that were run."""
 
     def filled(block: re.Match[str]) -> str:
         opening, layout, part, task, closing = block.groups()
-        if part not in run:
+        if part not in run.parts:
             return block[0]
+        if layout == "machine":
+            return f"{opening}\n{run.title}.\n\n{closing}"
         if layout not in LAYOUTS:
             raise ValueError(f"{opening.strip()}: expected one of {list(LAYOUTS)}")
-        rows = [row for row in run[part] if row.task.startswith(task or "")]
+        rows = [row for row in run.parts[part] if row.task.startswith(task or "")]
         if not rows:
             raise ValueError(f"{opening.strip()}: no task begins like this")
         return f"{opening}\n{LAYOUTS[layout](rows)}\n\n{closing}"
 
     return BLOCK.sub(filled, page)
-
-
-def _machine(_: Rows) -> str:
-    found = environment()
-    versions = ", ".join(
-        f"{name} {version}"
-        for name, version in found.items()
-        if name not in ("cpu", "machine", "instructions", "photalign")
-        and version != "absent"
-    )
-    day = datetime.now(UTC).date().isoformat()
-    return f"{day}, {found['cpu']}, {found['instructions']}; {versions}."
 
 
 def _beside(rows: Rows) -> str:
@@ -108,7 +98,6 @@ def _missed(rows: Rows) -> str:
 
 
 LAYOUTS: dict[str, Callable[[Rows], str]] = {
-    "machine": _machine,
     "beside": _beside,
     "matrix": _matrix,
     "list": _list,

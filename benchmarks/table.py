@@ -2,22 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
-from platform import machine, python_version
+from dataclasses import dataclass
 
 from rich.table import Table
 
-from benchmarks.machine import processor
-from photalign import _core
-
-PACKAGES = (
-    *("photalign", "numpy", "scipy", "opencv-python-headless", "pystackreg"),
-    *("SimpleITK", "jax", "torch"),
-)
 COLUMNS = (
     *("task", "method", "converged", "error / bound", "error", "cost", "quartiles"),
     *("share", "x ours", "x peer", "target"),
@@ -95,25 +84,3 @@ def _number(value: float) -> str:
 
 def _times(factor: float) -> str:
     return f"{factor:.0f}" if factor >= 100 else f"{factor:.2g}"
-
-
-def environment() -> dict[str, str]:
-    """The machine and the versions that the figures belong to."""
-    found = {
-        "cpu": processor("model name"),
-        "machine": machine(),
-        "instructions": _core.variant(),
-        "python": python_version(),
-    }
-    for package in PACKAGES:
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            found[package] = "absent"
-    return found
-
-
-def write_json(rows: Sequence[Row], path: Path) -> None:
-    """Write rows and environment as JSON."""
-    content = {"environment": environment(), "rows": [asdict(row) for row in rows]}
-    path.write_text(json.dumps(content, indent=1) + "\n")

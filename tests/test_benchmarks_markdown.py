@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import importlib
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from benchmarks.markdown import BLOCK, LAYOUTS, with_figures
+from benchmarks.runs import Run, environment
 from benchmarks.table import Row
 
 PAGE = Path(__file__).parent.parent / "docs" / "benchmarks.md"
-RUN = {
+PARTS = {
     "accuracy": [
         Row(task="affine", method="photalign", converged=(50, 50), ratio=1.13),
         Row(task="affine", method="OpenCV", converged=(43, 50), ratio=7.4),
@@ -31,6 +33,7 @@ RUN = {
         Row(task="import", method="photalign", cost=0.1, unit="s", met=True),
     ],
 }
+RUN = Run(environment=environment(), count=50, parts=PARTS)
 
 
 def _page(comment: str) -> str:
@@ -81,6 +84,25 @@ def test_machine_is_named_with_the_day_and_versions() -> None:
     assert "numpy" in line
 
 
+def test_a_run_is_read_as_it_was_written(tmp_path: Path) -> None:
+    whole, halves = tmp_path / "whole.json", []
+    RUN.write(whole)
+    assert Run.read([whole]) == RUN
+    for part, rows in PARTS.items():
+        halves.append(tmp_path / f"{part}.json")
+        replace(RUN, parts={part: rows}).write(halves[-1])
+    assert Run.read(halves) == RUN
+
+
+def test_runs_of_different_machines_are_not_put_together(tmp_path: Path) -> None:
+    paths = [tmp_path / name for name in ("one.json", "other.json")]
+    for path in paths:
+        kind = {"kind of machine": path.stem}
+        replace(RUN, environment=RUN.environment | kind).write(path)
+    with pytest.raises(ValueError, match="figures: expected those of one machine"):
+        Run.read(paths)
+
+
 def test_parts_that_were_not_run_stay_as_they_are() -> None:
     page = _page("<!-- list: memory -->")
     assert with_figures(page, RUN) == page
@@ -109,5 +131,5 @@ def test_blocks_of_the_page_name_layouts_and_parts() -> None:
     blocks = BLOCK.findall(PAGE.read_text("utf-8"))
     assert len(blocks) == PAGE.read_text("utf-8").count("<!-- end -->")
     for _, layout, part, *_ in blocks:
-        assert layout in LAYOUTS
+        assert layout in {*LAYOUTS, "machine"}
         assert part in main.PARTS
