@@ -113,16 +113,13 @@ def test_filling_a_page_twice_is_filling_it_once() -> None:
     assert with_figures(once, RUN) == once
 
 
-@pytest.mark.parametrize(
-    ("comment", "message"),
-    [
-        ("<!-- chart: speed -->", "expected one of"),
-        ("<!-- list: speed | nothing -->", "no task begins"),
-    ],
-)
-def test_a_block_that_cannot_be_filled_is_refused(comment: str, message: str) -> None:
-    with pytest.raises(ValueError, match=message):
-        with_figures(_page(comment), RUN)
+def test_tasks_that_were_not_measured_are_said_to_be_missing() -> None:
+    assert _lines("<!-- list: speed | nothing -->") == ["Not measured."]
+
+
+def test_a_layout_that_is_not_there_is_refused() -> None:
+    with pytest.raises(ValueError, match="expected one of"):
+        with_figures(_page("<!-- chart: speed -->"), RUN)
 
 
 def test_blocks_of_the_page_name_layouts_and_parts() -> None:
