@@ -70,6 +70,7 @@ class Floor:
             method=f"{size / 1e6:.3g} MB through {self.place}",
             cost=cost,
             unit=unit,
+            is_steady=False,  # others use the same memory
             times_ours=cost / ours,
         )
 
