@@ -1,4 +1,10 @@
-"""Times as a median with its quartiles, after a warm-up, on one thread."""
+"""Times as a median with its quartiles, after a warm-up, on one thread.
+
+What one thread does is measured in the time that the processor spent on it. On a
+machine that others use, too, calls of several milliseconds are interrupted and shorter
+ones mostly are not: ratios of the time that passes would say more about the others than
+about the calls.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +15,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
+
+Clock = Callable[[], float]
+PROCESSOR: Clock = time.process_time
+"""Time that the processor spent on this process, with all its threads."""
+PASSING: Clock = time.perf_counter
+"""Time as it passes, for what more than one thread does."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,11 +44,17 @@ class Timing:
         )
 
 
-def elapsed(call: Callable[[], object]) -> float:
+def elapsed(call: Callable[[], object], clock: Clock = PROCESSOR) -> float:
     """Seconds that one call takes."""
-    start = time.perf_counter()
+    start = clock()
     call()
-    return time.perf_counter() - start
+    return clock() - start
+
+
+def attended(call: Callable[[], object], clock: Clock) -> tuple[float, float]:
+    """Seconds that one call takes, and their share of the passing time."""
+    start, spent = PASSING(), elapsed(call, clock)
+    return spent, min(1.0, spent / (PASSING() - start))
 
 
 def warm(call: Callable[[], object], repeats: int) -> list[float]:
@@ -46,7 +64,10 @@ def warm(call: Callable[[], object], repeats: int) -> list[float]:
 
 
 def in_turn(
-    calls: Mapping[str, Callable[[], object]], repeats: int, at_least: float = 2e-3
+    calls: Mapping[str, Callable[[], object]],
+    repeats: int,
+    at_least: float = 2e-3,
+    clock: Clock = PROCESSOR,
 ) -> dict[str, list[float]]:
     """Seconds per call of each, so many times.
 
@@ -56,14 +77,14 @@ def in_turn(
     numbers = {}
     for name, call in calls.items():
         call()
-        numbers[name] = max(1, round(at_least / elapsed(call)))
+        numbers[name] = max(1, round(at_least / max(elapsed(call, clock), 1e-9)))
     times: dict[str, list[float]] = {name: [] for name in calls}
     for _ in range(repeats):
         for name, call in calls.items():
-            start = time.perf_counter()
+            start = clock()
             for _ in range(numbers[name]):
                 call()
-            times[name].append((time.perf_counter() - start) / numbers[name])
+            times[name].append((clock() - start) / numbers[name])
     return times
 
 
