@@ -1,4 +1,4 @@
-"""Print the table of all figures, and what got worse: ``python -m benchmarks``."""
+"""Print tables of all figures, and what got worse: ``python -m benchmarks``."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ PARTS: dict[str, Callable[[int], Iterator[Row]]] = {
 
 
 def main() -> int:
-    """Measure, print the table and what got worse, and write what is asked for."""
+    """Measure, print the tables and what got worse, and write what is asked for."""
     arguments = _parser().parse_args()
     single_thread()
     console = Console(width=None if sys.stdout.isatty() else WIDTH)
@@ -54,7 +54,9 @@ def main() -> int:
     else:
         parts = {part: _measure(part, count) for part in arguments.only or PARTS}
         run = Run(environment=environment(), count=count, parts=parts)
-    console.print(as_table(run.rows, run.title))
+    console.print(run.title)
+    for part, rows in run.parts.items():
+        console.print(as_table(rows, part))
     if arguments.json is not None:
         run.write(arguments.json)
     if arguments.markdown is not None:

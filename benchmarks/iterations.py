@@ -18,7 +18,7 @@ from skimage import data
 
 import photalign
 from benchmarks.table import Row
-from benchmarks.timing import PROCESSOR, Timing, attended, elapsed
+from benchmarks.timing import Timing, elapsed, least_disturbed
 from photalign import _core
 
 Images = tuple[NDArray[Any], NDArray[Any]]
@@ -109,10 +109,9 @@ def seconds_per_pixel(images: Images, iteration: Iteration, isa: str) -> float:
 
     The core's clock shows passing time; of that, what the processor spent on the call.
     """
-    kept: list[photalign.Alignment] = []
 
-    def call() -> None:
-        found = photalign.align(
+    def call() -> photalign.Alignment:
+        return photalign.align(
             *images,
             "affine",
             method=iteration.method,
@@ -121,11 +120,10 @@ def seconds_per_pixel(images: Images, iteration: Iteration, isa: str) -> float:
             pyramid=photalign.Pyramid(levels=1),
             threads=1,
         )
-        kept.append(found)
 
     with instructions(isa):
-        _, share = attended(call, PROCESSOR)
-    stages = kept[0]._stages
+        result, _, share = least_disturbed(call)
+    stages = result._stages
     seconds, pixels = stages["finest steps"]
     if pixels < SIZE**2:
         raise RuntimeError(

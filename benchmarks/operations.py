@@ -49,8 +49,8 @@ class Count:
 
     def __str__(self) -> str:
         return (
-            f"{self.operations:g} operations ({self.multiplications:g} multiply-adds, "
-            f"{self.lookups:g} lookups), {self.cached:g} + {self.images:g} B"
+            f"{self.operations:g} op, {self.multiplications:g} fma, "
+            f"{self.lookups:g} lookups, {self.cached:g} + {self.images:g} B"
         )
 
     @property

@@ -14,7 +14,7 @@ from skimage import data
 import photalign
 from benchmarks import iterations, limits, problems
 from benchmarks.table import Row
-from benchmarks.timing import PASSING, PROCESSOR, Clock, Timing, attended
+from benchmarks.timing import PASSING, PROCESSOR, Clock, Timing, least_disturbed
 
 PYTHON = "Python and bindings"
 LARGE = 5
@@ -99,7 +99,6 @@ def _taken_apart(call: Call, clock: Clock) -> tuple[float, dict[str, float]]:
 
     The core's clock shows passing time; of that, what the processor spent on the call.
     """
-    kept: list[photalign.Alignment] = []
-    whole, share = attended(lambda: kept.append(call()), clock)
-    stages = kept[0]._stages
+    result, whole, share = least_disturbed(call, clock)
+    stages = result._stages
     return whole, {name: share * seconds for name, (seconds, _) in stages.items()}

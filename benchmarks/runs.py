@@ -51,11 +51,6 @@ class Run:
     parts: dict[str, list[Row]]
 
     @property
-    def rows(self) -> list[Row]:
-        """All of them, part after part."""
-        return [row for part in self.parts.values() for row in part]
-
-    @property
     def kind_of_machine(self) -> str:
         """Where times can be compared."""
         return self.environment["kind of machine"]

@@ -19,7 +19,7 @@ def _spending(monkeypatch: pytest.MonkeyPatch, seconds: float, pixels: int) -> N
     monkeypatch.setattr(
         photalign, "align", lambda *_, **__: SimpleNamespace(_stages=stages)
     )
-    monkeypatch.setattr(iterations, "attended", lambda call, _: (call(), 0.5))
+    monkeypatch.setattr(iterations, "least_disturbed", lambda call: (call(), 1.0, 0.5))
 
 
 @pytest.mark.parametrize("passes", [1, 2.25, 9])
