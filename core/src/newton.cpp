@@ -23,6 +23,11 @@ void correct_cost(const LevelProblem& problem, const std::vector<double>& step,
   if (problem.pass().loss == LossKind::squared) total.rr = total.rho;
 }
 
+std::vector<double> solved(LevelProblem& problem, const Conclusion& conclusion) {
+  const Stopwatch::Lap lap = problem.stopwatch().lap(Stage::solving);
+  return conclusion.equations.solve(0);
+}
+
 }  // namespace
 
 double Contraction::still_to_come(double of_motion) const {
@@ -43,7 +48,7 @@ NewtonResult newton(LevelProblem& problem, State state, const Noise& noise,
     };
     if (!std::isfinite(here.review.total.rho) || !(here.review.overlap() >= options.min_overlap))
       return ended(false);
-    const std::vector<double> step = here.equations.solve(0);
+    const std::vector<double> step = solved(problem, here);
     if (step.empty() || steps == options.max_steps) return ended(false);
     const State candidate = problem.stepped(state, step);
     const double motion = problem.warp().motion(state, candidate);
