@@ -103,38 +103,53 @@ float share_of_reference(Composition composition) {
   return 0;
 }
 
-// What a row's Jacobian is made of.
-struct RowGradients {
+// What the Jacobian of a run of vectors is made of.
+struct JacobianParts {
   const Planes& planes;
   const float *zx, *zy;  // the reference's gradient that the equations take
   float share;           // of it in the Jacobian
 
-  RowGradients(const TilePass& pass, const Planes& p)
+  // In forward composition a pixel may be valid whose own gradient is not.
+  JacobianParts(const TilePass& pass, const Planes& p, int vectors)
       : planes(p),
         zx(pass.instrument >= 0 ? p.zx : p.tx),
         zy(pass.instrument >= 0 ? p.zy : p.ty),
-        share(share_of_reference(pass.composition)) {}
+        share(share_of_reference(pass.composition)) {
+    if (pass.composition != Composition::forward) return;
+    const auto replace = [](float* gradient, const float* by) {
+      const Float g = load(gradient);
+      store(gradient, select(is_finite(g), g, load(by)));
+    };
+    for (int i = 0; i < vectors * lanes; i += lanes) {
+      replace(p.tx + i, p.gx + i);
+      replace(p.ty + i, p.gy + i);
+    }
+  }
 };
+
+// The usual case is compiled apart: inverse composition, the squared loss, and weights that are 1,
+// or 0 where all else is.
+inline bool is_usual(const TilePass& pass) {
+  return pass.composition == Composition::inverse && pass.loss == LossKind::squared &&
+         has_plain_weights(pass);
+}
 
 // The gradients at a vector of pixels: the moving image's, the reference's, that of the Jacobian,
 // and its partner in B.
+template <bool usual>
 struct GradientsAt {
   Float gx, gy, zx, zy, jx, jy, mx, my;
 
-  GradientsAt(const RowGradients& row, int i)
-      : gx(load(row.planes.gx + i)),
-        gy(load(row.planes.gy + i)),
-        zx(either(load(row.zx + i), gx)),
-        zy(either(load(row.zy + i), gy)),
-        jx(gx + row.share * (zx - gx)),
-        jy(gy + row.share * (zy - gy)),
-        mx(jx - (row.share - 0.5f) * (either(load(row.planes.tx + i), gx) - gx)),
-        my(jy - (row.share - 0.5f) * (either(load(row.planes.ty + i), gy) - gy)) {}
-
- private:
-  // In forward composition a pixel may be valid whose own gradient is not.
-  static Float either(Float gradient, Float other) {
-    return select(is_finite(gradient), gradient, other);
+  GradientsAt(const JacobianParts& of, int i)
+      : gx(load(of.planes.gx + i)),
+        gy(load(of.planes.gy + i)),
+        zx(load(of.zx + i)),
+        zy(load(of.zy + i)),
+        jx(usual ? zx : gx + of.share * (zx - gx)),
+        jy(usual ? zy : gy + of.share * (zy - gy)) {
+    const float excess = usual ? 0.5f : of.share - 0.5f;
+    mx = jx - excess * (load(of.planes.tx + i) - gx);
+    my = jy - excess * (load(of.planes.ty + i) - gy);
   }
 };
 
@@ -153,48 +168,80 @@ class Equations {
   Equations(const TilePass& pass, const Inflation& inflation)
       : pass_(pass), by_(inflation.factor) {}
 
-  ReviewTotals totals;
-  Float rho{}, valid{};
+  void add_to(ReviewSums& sums, const Workspace& work) const {
+    totals_.add_to(sums);
+    sums.rho += sum(rho_);
+    sums.valid += sum(valid_);
+    sums.covered += sum(work.covered_weight);
+    sums.reference += sum(work.reference_weight);
+  }
 
  protected:
   // Puts the loss on `vectors` of them; from here on `weights` are the slopes, `target` is the
   // influence, and the masks have become the weights.
   void weigh(const Planes& p, int vectors, float* weights) {
     with_loss(pass_.loss, [&](auto loss) {
-      ReviewTotals sums = totals;
-      Float sum_rho{}, sum_valid{};
       for (int i = 0; i < vectors * lanes; i += lanes) {
         const Float mask = load(p.weights + i), residual = load(p.residual + i);
         const auto influence = decltype(loss)::at(residual * residual, splat(pass_.threshold));
         const Float w = mask * influence.weight, psi = w * residual;
-        sums.add(mask, residual, load(p.value + i));
-        sums.add_influence(w, psi);
-        const Float tx = load(p.tx + i), ty = load(p.ty + i), square = tx * tx + ty * ty;
-        sums.add_texture(w, residual, select(is_finite(square), square, Float{}));
-        sum_rho += mask * influence.rho;
-        sum_valid += mask;
+        totals_.add(mask, residual, load(p.value + i));
+        totals_.add_influence(w, psi);
+        totals_.add_texture(w, residual, square_of_gradient(p, i));
+        rho_ += mask * influence.rho;
+        valid_ += mask;
         store(weights + i, w);
         store(p.weights + i, mask * influence.slope);
         store(p.target + i, psi);
       }
-      totals = sums;
-      rho += sum_rho;
-      valid += sum_valid;
     });
   }
 
+  // What that comes to in the usual case, but for the number of pixels.
+  void add_usual(const Planes& p, int vectors) {
+    Float r{}, m{}, rr{}, mr{}, mm{}, texture{}, texture_rr{};
+    for (int i = 0; i < vectors * lanes; i += lanes) {
+      const Float residual = load(p.residual + i), value = load(p.value + i);
+      const Float square = square_of_gradient(p, i), squared = residual * residual;
+      r += residual;
+      m += value;
+      rr += squared;
+      mr += residual * value;
+      mm += value * value;
+      texture += square;
+      texture_rr += squared * square;
+    }
+    totals_.r += r;
+    totals_.m += m;
+    totals_.rr += rr;
+    totals_.mr += mr;
+    totals_.mm += mm;
+    totals_.texture += texture;
+    totals_.texture_rr += texture_rr;
+  }
+  void end_usual(const Workspace& work) {
+    for (Float* count : {&totals_.pixels, &totals_.one, &totals_.weight, &totals_.weights, &valid_})
+      *count = work.covered_weight;
+    totals_.square = totals_.weighted_rr = rho_ = totals_.rr;
+  }
+
   // The terms of A and J'psi.
-  template <bool brightness>
-  Products bread(const Planes& p, const RowGradients& gradients, int i) const {
-    const GradientsAt g(gradients, i);
-    const Float slope = load(p.weights + i), psi = load(p.target + i);
+  template <bool usual, bool brightness>
+  static Products bread(const JacobianParts& parts, int i) {
+    const Planes& p = parts.planes;
+    const GradientsAt<usual> g(parts, i);
+    const Float psi = load((usual ? p.residual : p.target) + i);
     Products terms{};
-    terms.xx = slope * g.gx * g.zx;
-    terms.xy = slope * 0.5f * (g.gx * g.zy + g.gy * g.zx);
-    terms.yy = slope * g.gy * g.zy;
+    Float wx = g.gx, wy = g.gy;
+    if constexpr (!usual) {
+      const Float slope = load(p.weights + i);
+      wx *= slope;
+      wy *= slope;
+    }
+    terms.xx = wx * g.zx, terms.xy = 0.5f * (wx * g.zy + wy * g.zx), terms.yy = wy * g.zy;
     terms.xr = g.jx * psi, terms.yr = g.jy * psi, terms.rr = psi * load(p.residual + i);
     if constexpr (brightness) {
-      const Float m = load(p.value + i);
+      const Float m = load(p.value + i), slope = load(p.weights + i);
       terms.x1 = slope * 0.5f * (g.gx + g.zx), terms.y1 = slope * 0.5f * (g.gy + g.zy);
       terms.xm = terms.x1 * m, terms.ym = terms.y1 * m;
       terms.one = slope, terms.m = slope * m, terms.mm = terms.m * m;
@@ -204,17 +251,21 @@ class Equations {
   }
 
   // Those of B.
-  template <bool brightness>
-  Products filling(const Planes& p, const RowGradients& gradients, const float* weights,
-                   int i) const {
-    const GradientsAt g(gradients, i);
-    const Float w = load(weights + i), square = w * w;
+  template <bool usual, bool brightness>
+  Products filling(const JacobianParts& parts, const float* weights, int i) const {
+    const GradientsAt<usual> g(parts, i);
     const Float jx = by_[0] * g.jx, jy = by_[1] * g.jy;
-    const Float mx = square * by_[0] * g.mx, my = square * by_[1] * g.my;
+    Float mx = by_[0] * g.mx, my = by_[1] * g.my, square = splat(1.0f);
+    if constexpr (!usual || brightness) {
+      const Float w = load(weights + i);
+      square = w * w;
+      mx *= square;
+      my *= square;
+    }
     Products terms{};
     terms.xx = jx * mx, terms.xy = 0.5f * (jx * my + jy * mx), terms.yy = jy * my;
     if constexpr (brightness) {
-      const Float m = by_[2] * load(p.value + i), one = square * by_[3];
+      const Float m = by_[2] * load(parts.planes.value + i), one = square * by_[3];
       const Float half_x = 0.5f * (square * jx + mx), half_y = 0.5f * (square * jy + my);
       terms.xm = half_x * m, terms.ym = half_y * m;
       terms.x1 = half_x * by_[3], terms.y1 = half_y * by_[3];
@@ -226,33 +277,55 @@ class Equations {
   const TilePass& pass_;
 
  private:
+  static Float square_of_gradient(const Planes& p, int i) {
+    const Float tx = load(p.tx + i), ty = load(p.ty + i);
+    return tx * tx + ty * ty;
+  }
+
   const float* by_;
+  ReviewTotals totals_;
+  Float rho_{}, valid_{};
 };
 
-// The same for a warp that is a matrix: pillar by pillar.
+// For a warp that is a matrix: pillar by pillar.
 template <class M>
 struct PillarEquations final : PillarSink, Equations {
+  static constexpr bool brightness = M::brightness;
+
   M a, b;
+  const bool usual;
 
   PillarEquations(const TilePass& pass, const Inflation& inflation)
-      : Equations(pass, inflation), a(pass, 0), b(pass, 1) {}
+      : Equations(pass, inflation), a(pass, 0), b(pass, 1), usual(is_usual(pass)) {}
 
   void take_pillar(std::int64_t x, std::int64_t y, int rows, Workspace& work) override {
     const Planes& p = work.planes;
-    const float* weights = work.reference_mask;
-    weigh(p, rows, work.reference_mask);
-    const RowGradients gradients(pass_, p);
     const typename M::Place place(pass_, work.pixels, x, y);
-    a.template add_pillar<true>(rows, place,
-                                [&](int i) { return bread<M::brightness>(p, gradients, i); });
-    b.template add_pillar<false>(
-        rows, place, [&](int i) { return filling<M::brightness>(p, gradients, weights, i); });
+    const JacobianParts parts(pass_, p, rows);
+    if (usual) {
+      add_usual(p, rows);
+      add<true>(rows, place, parts, p.weights);
+    } else {
+      weigh(p, rows, work.reference_mask);
+      add<false>(rows, place, parts, work.reference_mask);
+    }
   }
 
   template <class K>
-  void add(const Rect& tile, std::int64_t channel, Workspace& work) {
-    compare_pillars<K>(pass_, pass_.estimate, Gradients::both, {true, true}, channel, tile, work,
-                       *this);
+  void compare_tile(const Rect& tile, std::int64_t channel, Workspace& work) {
+    compare_pillars<K>(pass_, pass_.estimate, Gradients::both, {true, !usual || brightness},
+                       channel, tile, work, *this);
+    if (usual) end_usual(work);
+  }
+
+ private:
+  template <bool is_usual>
+  void add(int rows, const typename M::Place& place, const JacobianParts& parts,
+           const float* weights) {
+    a.template add_pillar<true>(rows, place,
+                                [&](int i) { return bread<is_usual, brightness>(parts, i); });
+    b.template add_pillar<false>(
+        rows, place, [&](int i) { return filling<is_usual, brightness>(parts, weights, i); });
   }
 };
 
@@ -265,18 +338,18 @@ struct RowEquations final : RowSink, Equations {
       : Equations(pass, inflation), a(pass, 0), b(pass, 1) {}
 
   void take(std::int64_t x, std::int64_t y, int count, Workspace& work) override {
-    const Planes& p = work;
-    const float* weights = work.reference_mask;
-    weigh(p, (count + lanes - 1) / lanes, work.reference_mask);
-    const RowGradients gradients(pass_, p);
+    constexpr bool brightness = M::brightness;
+    const int vectors = (count + lanes - 1) / lanes;
+    const JacobianParts parts(pass_, work, vectors);
     const typename M::Place place(pass_, work.pixels, x, y);
-    a.add_row(count, place, [&](int i) { return bread<M::brightness>(p, gradients, i); });
-    b.add_row(count, place,
-              [&](int i) { return filling<M::brightness>(p, gradients, weights, i); });
+    const float* weights = work.reference_mask;
+    weigh(work, vectors, work.reference_mask);
+    a.add_row(count, place, [&](int i) { return bread<false, brightness>(parts, i); });
+    b.add_row(count, place, [&](int i) { return filling<false, brightness>(parts, weights, i); });
   }
 
   template <class K>
-  void add(const Rect& tile, std::int64_t channel, Workspace& work) {
+  void compare_tile(const Rect& tile, std::int64_t channel, Workspace& work) {
     compare<K>(pass_, pass_.estimate, Gradients::both, channel, tile, work, *this);
   }
 };
@@ -298,16 +371,11 @@ void conclude(const TilePass& pass, const Inflation& inflation, std::int64_t row
                                                                                          inflation);
         work.reference_weight = work.covered_weight = Float{};
         with_alignment_kernel(pass.kernel, [&](auto kernel) {
-          equations.template add<decltype(kernel)>(pass.tiles.rects[i], channel, work);
+          equations.template compare_tile<decltype(kernel)>(pass.tiles.rects[i], channel, work);
         });
         equations.a.add_to(a[channel], motion_of(pass, channel));
         equations.b.add_to(b[channel], motion_of(pass, channels + channel));
-        ReviewSums& total = sums[channel];
-        equations.totals.add_to(total);
-        total.rho += sum(equations.rho);
-        total.valid += sum(equations.valid);
-        total.covered += sum(work.covered_weight);
-        total.reference += sum(work.reference_weight);
+        equations.add_to(sums[channel], work);
       });
 }
 
@@ -340,13 +408,13 @@ struct ObservationSink final : RowSink {
 
   void take(std::int64_t x, std::int64_t y, int count, Workspace& work) override {
     const std::int64_t at = (y - core.y + max_lag) * Observed::stride + (x - core.x + max_lag);
-    const RowGradients gradients(pass, work);
+    const JacobianParts parts(pass, work, (count + lanes - 1) / lanes);
     with_loss(pass.loss, [&](auto loss) {
       for (int i = 0; i < count; i += lanes) {
         const Float residual = load(work.residual + i);
         const auto influence = decltype(loss)::at(residual * residual, splat(pass.threshold));
         const Float w = load(work.weights + i) * influence.weight;
-        const GradientsAt g(gradients, i);
+        const GradientsAt<false> g(parts, i);
         // The last vector of a row may reach beyond the sample.
         const auto put = [&](float* plane, Float v) {
           if (i + lanes <= count) return store(plane + at + i, v);
