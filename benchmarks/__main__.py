@@ -10,13 +10,13 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import track
 
-from benchmarks import accuracy, autodiff, fused, memory, sampling, speed
+from benchmarks import accuracy, autodiff, exactness, fused, memory, sampling, speed
 from benchmarks.peers import single_thread
 from benchmarks.table import Row, as_table, environment, write_json
 
 WIDTH = 166
 """Columns of the table where there is no terminal to ask."""
-PARTS = ("accuracy", "speed", "sampling", "fused", "autodiff", "memory")
+PARTS = ("accuracy", "exactness", "speed", "sampling", "fused", "autodiff", "memory")
 
 
 def main() -> None:
@@ -41,6 +41,8 @@ def _measure(parts: list[str] | tuple[str, ...], quick: bool) -> Iterator[Row]:
     count = 10 if quick else 50
     if "accuracy" in parts:
         yield from accuracy.rows(count)
+    if "exactness" in parts:
+        yield from exactness.rows(count)
     if "speed" in parts:
         yield from speed.rows(count)
     if "sampling" in parts:

@@ -17,7 +17,7 @@ PACKAGES = (
 )
 COLUMNS = (
     *("task", "method", "converged", "error / bound", "error", "cost", "quartiles"),
-    *("x ours", "target"),
+    *("scale error", "t", "x ours", "target"),
 )
 VERDICT = {True: " [green]met", False: " [red]missed", None: ""}
 
@@ -40,6 +40,10 @@ class Row:
     quartiles: tuple[float, float] | None = None
     times_ours: float | None = None
     """Cost in units of photalign's in the same task."""
+    scale_error: float | None = None
+    """Mean error of the estimated scale, in parts per million."""
+    deviations: float | None = None
+    """A mean error in units of its standard error, Student's t."""
     target: str = ""
     met: bool | None = None
 
@@ -70,6 +74,8 @@ def _cells(row: Row) -> dict[str, str]:
         f"{row.error:.2g} px" if row.error is not None else "",
         f"{row.cost:.3g} {row.unit}" if row.cost is not None else "",
         "{:.3g} to {:.3g}".format(*row.quartiles) if row.quartiles else "",
+        f"{row.scale_error:.1f} ppm" if row.scale_error is not None else "",
+        f"{row.deviations:.1f}" if row.deviations is not None else "",
         _times(row.times_ours) if row.times_ours is not None else "",
         row.target + VERDICT[row.met],
     )
