@@ -73,9 +73,9 @@ nb::dict bound_align(const AnyArray& reference, const AnyArray& moving,
                      const std::optional<AnyArray>& moving_coefficients, const Doubles& start,
                      int warp, const PointWarp* function, int kernel, int last_kernel,
                      int composition, int coarse_composition, int brightness, int loss,
-                     double loss_scale, double tuning, int levels, int max_steps, double step_tol,
-                     double damping, double min_overlap, int threads,
-                     const std::optional<nb::callable>& on_step) {
+                     double loss_scale, double tuning, int levels, std::int64_t pixels,
+                     int max_steps, double step_tol, double damping, double min_overlap,
+                     int threads, const std::optional<nb::callable>& on_step) {
   const AlignImages images{
       .reference = image_view(reference),
       .moving = image_view(moving),
@@ -96,6 +96,7 @@ nb::dict bound_align(const AnyArray& reference, const AnyArray& moving,
       .loss_scale = loss_scale,
       .tuning = tuning,
       .levels = levels,
+      .pixels = pixels,
       .max_steps = max_steps,
       .step_tol = step_tol,
       .damping = damping,
@@ -144,7 +145,8 @@ void bind_alignment(nb::module_& m) {
         "reference_coefficients"_a.noconvert().none(), "moving_coefficients"_a.noconvert().none(),
         "start"_a, "warp"_a, "function"_a.none(), "kernel"_a, "last_kernel"_a, "composition"_a,
         "coarse_composition"_a, "brightness"_a, "loss"_a, "loss_scale"_a, "tuning"_a, "levels"_a,
-        "max_steps"_a, "step_tol"_a, "damping"_a, "min_overlap"_a, "threads"_a, "on_step"_a.none(),
+        "pixels"_a, "max_steps"_a, "step_tol"_a, "damping"_a, "min_overlap"_a, "threads"_a,
+        "on_step"_a.none(),
         "Align two images; enumerations are numbers, weights have one channel.");
   m.def("loss", &bound_loss, "kind"_a, "threshold"_a, "squares"_a,
         "Loss, weight and slope of the influence at squared residuals, shape (n, 3).");

@@ -8,6 +8,7 @@
 
 #include "photalign/newton.hpp"
 #include "photalign/optimize.hpp"
+#include "photalign/texture.hpp"
 
 namespace photalign {
 namespace {
@@ -17,8 +18,8 @@ constexpr double coarse_step_tol = 0.05;
 constexpr int retries = 2;
 // A result of the coarser levels is this near to that of the finest, in pixels, or nowhere.
 constexpr double nearby = 0.5;
-// Smaller images take all their pixels for every step at full resolution.
-constexpr std::int64_t worth_bands = 1 << 14;
+// Levels with more pixels than this are not aligned with all of them, but the finest.
+constexpr std::int64_t many_pixels = 1 << 19;
 // The loss's scale, estimated again at the end: how often, and below which change it is settled.
 constexpr int scale_rounds = 3;
 constexpr double scale_change = 0.02;
@@ -107,6 +108,7 @@ class Alignment {
     LevelProblem problem = problem_at(level, Kernel::linear, state);
     State at_level = state;
     problem.warp().to_level(at_level);
+    problem.select_part(problem.grid().width * problem.grid().height > many_pixels);
     const LoopResult found = optimize(problem, at_level, loop_options(level), on_step_);
     // A coarse level that fails has nothing to say; the next one starts where it started.
     if (found.status != Status::converged && found.status != Status::step_limit &&
@@ -130,8 +132,18 @@ class Alignment {
   // At full resolution, from `state` to the result, or to the start if that is better.
   AlignResult finished(const State& begin, State& state, Kernel kernel, bool is_near) {
     LevelProblem problem = problem_at(0, kernel, state);
+    if (options_.pixels > 0) {
+      if (!chosen_) chosen_ = Selection::informative(Texture(problem), options_.pixels);
+      problem.limit_to(*chosen_);
+    }
     std::optional<Ending> ending;
     if (is_near) ending = polished(problem, state);
+    if (!ending && is_near && problem.has_part()) {
+      problem.select_part(true);
+      const LoopResult part = optimize(problem, state, loop_options(0), on_step_);
+      problem.select_part(false);
+      if (part.status == Status::converged) ending = polished(problem, part.state);
+    }
     if (!ending) ending = optimized(problem, state);
     state = ending->state;
     return finish(begin, problem, std::move(*ending), kernel);
@@ -139,7 +151,6 @@ class Alignment {
 
   // Newton's steps, first with a part of the pixels. Nothing if they do not converge.
   std::optional<Ending> polished(LevelProblem& problem, State state) {
-    const LevelGrid& grid = problem.grid();
     double scale = 0;
     const auto update_scale = [&] {
       if (options_.loss == LossKind::squared) return;
@@ -149,11 +160,10 @@ class Alignment {
     update_scale();
     // First with a part of the pixels, or all of a small image: residuals tell of the noise only
     // where the images are aligned.
-    const bool by_bands = grid.width * grid.height >= worth_bands;
-    if (by_bands) problem.select(Selection::bands(grid.width, grid.height));
+    problem.select_part(problem.has_part());
     const NewtonResult near =
         newton(problem, state, {}, {}, newton_options(scale, 0, coarse_step_tol, 2), on_step_);
-    if (by_bands) problem.select(Selection::all(grid.width, grid.height));
+    problem.select_part(false);
     if (!near.converged) return {};
     state = near.state;
     update_scale();
@@ -270,21 +280,20 @@ class Alignment {
   }
 
   // By which share the loss fell from `first` to the end, over the pixels valid for both, at least.
-  // Most starts are so much worse that a few bands show it: losses are not negative, so that the
+  // Most starts are so much worse that a few rows show it: losses are not negative, so that the
   // sum over these bounds the start's from below, and the sum over all that of the result from
   // above.
   static double least_descent(LevelProblem& problem, const Ending& ending, const State& first) {
-    const LevelGrid& grid = problem.grid();
     const double rho = ending.conclusion.review.total.rho;
-    problem.select(Selection::bands(grid.width, grid.height));
+    problem.select_part(true);
     double before = 0;
-    const std::int64_t bands = problem.selection().rows();
-    for (std::int64_t row = bands / 2, count = 1; row < bands; row += count, count *= 2) {
-      before += compare_rows(problem, ending.state, first, row, std::min(count, bands - row))
+    const std::int64_t rows = problem.selection().rows();
+    for (std::int64_t row = rows / 2, count = 1; row < rows; row += count, count *= 2) {
+      before += compare_rows(problem, ending.state, first, row, std::min(count, rows - row))
                     .both_rho_previous;
       if (1 - rho / before > least_gain) break;
     }
-    problem.select(Selection::all(grid.width, grid.height));
+    problem.select_part(false);
     if (1 - rho / before > least_gain) return 1 - rho / before;
     const ReviewSums all =
         compare_rows(problem, ending.state, first, 0, problem.selection().rows());
@@ -390,6 +399,7 @@ class Alignment {
   std::unique_ptr<Scratch> scratch_;
   std::unique_ptr<StripMappers> mappers_;
   std::vector<StepRecord> steps_;
+  std::optional<Selection> chosen_;  // the pixels that are used, if not all
 };
 
 }  // namespace

@@ -87,6 +87,44 @@ void residual_row(const TilePass& pass, std::int64_t row, float* memory, float* 
   });
 }
 
+void texture(const TilePass& pass, std::int64_t row, float* memory, TextureSums* sums) {
+  Workspace work(memory);
+  const std::int64_t y = row * texture_height;
+  const std::int64_t height = std::min(texture_height, pass.reference.height - y);
+  const std::int64_t blocks = (pass.reference.width + texture_width - 1) / texture_width;
+  std::fill(sums, sums + blocks, TextureSums{});
+  const auto add = [&](const Patch& patch, std::int64_t x, int count, auto kernel) {
+    Float xx{}, xy{}, yy{};
+    for (std::int64_t j = y; j < y + height; ++j) {
+      reference_row<decltype(kernel), true>(patch, x, j, count, work.stencil, work.target, work.tx,
+                                            work.ty);
+      for (int i = 0; i < count; i += lanes) {
+        const Float tx = load(work.tx + i), ty = load(work.ty + i);
+        const Int valid =
+            is_finite(load(work.target + i)) & (iota() < splat(static_cast<float>(count - i)));
+        xx += select(valid, tx * tx, Float{});
+        xy += select(valid, tx * ty, Float{});
+        yy += select(valid, ty * ty, Float{});
+      }
+    }
+    TextureSums& block = sums[x / texture_width];
+    block.xx += sum(xx);
+    block.xy += sum(xy);
+    block.yy += sum(yy);
+  };
+  with_alignment_kernel(pass.kernel, [&](auto kernel) {
+    constexpr int reach = stencil_radius<decltype(kernel)>(true);
+    for (std::int64_t channel = 0; channel < pass.reference.channels; ++channel)
+      for (std::int64_t x = 0; x < pass.reference.width; x += texture_width) {
+        const std::int64_t width = std::min(texture_width, pass.reference.width - x);
+        const Patch patch =
+            cut(pass.reference, pass.reference_weight, channel, pass.offset,
+                {x - reach, y - reach, width + 2 * reach, height + 2 * reach}, work.reference);
+        add(patch, x, static_cast<int>(width), kernel);
+      }
+  });
+}
+
 LossValue loss_at(LossKind kind, double threshold, double square) {
   LossValue value{};
   with_loss(kind, [&](auto loss) {
@@ -101,8 +139,8 @@ std::size_t workspace_floats() { return static_cast<std::size_t>(Workspace::floa
 }  // namespace
 
 extern const LinearizeFunctions linearize_table;
-const LinearizeFunctions linearize_table{
-    workspace_floats,     linearize,   residual_row,   loss_at,
-    find_reference_frame, list_points, list_positions, list_planes};
+const LinearizeFunctions linearize_table{workspace_floats, linearize,      residual_row,
+                                         texture,          loss_at,        find_reference_frame,
+                                         list_points,      list_positions, list_planes};
 
 PHOTALIGN_ISA_END

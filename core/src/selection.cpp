@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 
 #include "photalign/covariance_functions.hpp"
+#include "photalign/texture.hpp"
 
 namespace photalign {
 namespace {
@@ -22,7 +24,7 @@ void Selection::add_row(std::int64_t y, std::int64_t height, std::int64_t tile,
                         std::int64_t width) {
   for (std::int64_t x = 0; x < width; x += tile)
     rects_.push_back({x, y, std::min(tile, width - x), height});
-  starts_.push_back(size());
+  end_row();
 }
 
 std::int64_t Selection::pixels() const {
@@ -47,6 +49,68 @@ Selection Selection::bands(std::int64_t width, std::int64_t height) {
        y += step)
     bands.add_row(std::max<std::int64_t>(y, 0), band_height, tile_width, width);
   return bands;
+}
+
+Selection Selection::informative(const Texture& texture, std::int64_t pixels) {
+  const std::vector<double> leverage = texture.leverage();
+  const std::int64_t wanted =
+      std::clamp<std::int64_t>(pixels / (Texture::block_width * Texture::block_height), 1,
+                               static_cast<std::int64_t>(leverage.size()));
+  std::vector<std::size_t> order(leverage.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  // Of equal blocks the first: the same for everybody.
+  std::partial_sort(order.begin(), order.begin() + wanted, order.end(),
+                    [&](std::size_t a, std::size_t b) {
+                      return leverage[a] != leverage[b] ? leverage[a] > leverage[b] : a < b;
+                    });
+  std::vector<char> chosen(leverage.size());
+  for (std::int64_t i = 0; i < wanted; ++i) chosen[order[static_cast<std::size_t>(i)]] = 1;
+  Selection selection;
+  for (std::int64_t row = 0; row < texture.rows(); ++row) {
+    const std::int64_t y = row * Texture::block_height;
+    for (std::int64_t column = 0; column < texture.columns(); ++column) {
+      if (!chosen[static_cast<std::size_t>(row * texture.columns() + column)]) continue;
+      const std::int64_t x = column * Texture::block_width;
+      const std::int64_t width = std::min(Texture::block_width, texture.width() - x);
+      // Neighbors are one rectangle, as wide as a tile at most.
+      Rect* last = selection.size() > selection.starts_.back() ? &selection.rects_.back() : nullptr;
+      if (last && last->x + last->width == x && last->width + width <= tile_width)
+        last->width += width;
+      else
+        selection.rects_.push_back(
+            {x, y, width, std::min(Texture::block_height, texture.height() - y)});
+    }
+    if (selection.size() > selection.starts_.back()) selection.end_row();
+  }
+  return selection;
+}
+
+Selection Selection::quarter() const {
+  Selection part;
+  for (std::int64_t i = 1; i < size(); i += 4) {
+    part.rects_.push_back((*this)[i]);
+    part.end_row();
+  }
+  return part;
+}
+
+Selection Selection::samples_inside(std::int64_t width, std::int64_t height) const {
+  const std::int64_t wanted = std::clamp(pixels() / sample_pixels, 2 * least_samples, most_samples);
+  Selection samples;
+  const auto begin = [](std::int64_t first, std::int64_t size, std::int64_t sample,
+                        std::int64_t length) {
+    return std::clamp<std::int64_t>(first + (size - sample) / 2, 0,
+                                    std::max<std::int64_t>(length - sample, 0));
+  };
+  for (std::int64_t i = 0; i < std::min(wanted, size()); ++i) {
+    const Rect& rect = (*this)[(2 * i + 1) * size() / (2 * std::min(wanted, size()))];
+    const std::int64_t x = begin(rect.x, rect.width, sample_width, width);
+    const std::int64_t y = begin(rect.y, rect.height, sample_height, height);
+    samples.rects_.push_back(
+        {x, y, std::min(sample_width, width - x), std::min(sample_height, height - y)});
+    samples.end_row();
+  }
+  return samples;
 }
 
 Selection Selection::samples(std::int64_t width, std::int64_t height) {
@@ -76,7 +140,7 @@ Selection Selection::samples(std::int64_t width, std::int64_t height) {
       samples.rects_.push_back({x, y, std::min<std::int64_t>(sample_width, width - x),
                                 std::min<std::int64_t>(sample_height, height - y)});
     }
-    samples.starts_.push_back(samples.size());
+    samples.end_row();
   }
   return samples;
 }

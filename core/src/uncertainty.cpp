@@ -73,7 +73,8 @@ Noise study(LevelProblem& problem, const State& state, const Selection& samples)
       });
   LagSums all_lags;
   for (const LagSums& sums : lags) add_fields(sums, all_lags);
-  Noise noise{.correlation = correlation_of(all_lags)};
+  Noise noise;
+  noise.correlation = correlation_of(all_lags);
   const std::vector<InflationSums> inflations = problem.per_row<InflationSums>(
       state, nullptr, static_cast<std::int64_t>(count), 1,
       [&](const TilePass& pass, std::int64_t task, float* memory, InflationSums* out) {
@@ -136,7 +137,9 @@ double Noise::samples_per_degree() const {
 
 Noise study_noise(LevelProblem& problem, const State& state) {
   const LevelGrid& grid = problem.grid();
-  return study(problem, state, Selection::samples(grid.width, grid.height));
+  return study(problem, state,
+               problem.is_limited() ? problem.selection().samples_inside(grid.width, grid.height)
+                                    : Selection::samples(grid.width, grid.height));
 }
 
 Noise study_all_noise(LevelProblem& problem, const State& state) {

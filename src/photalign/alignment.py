@@ -47,6 +47,7 @@ def align(
     brightness: str | Brightness = "none",
     solver: Solver | None = None,
     pyramid: Pyramid | None = None,
+    pixels: float | None = None,
     reference_mask: ArrayLike | None = None,
     moving_mask: ArrayLike | None = None,
     min_overlap: float = 0.25,
@@ -88,6 +89,10 @@ def align(
         Limits of the loop.
     pyramid : Pyramid, optional
         Levels, automatic by default.
+    pixels : float or int, optional
+        How many of the pixels to use at full resolution: a share in (0, 1], or about
+        so many. The most informative blocks of the reference are chosen; what that
+        costs in precision is in the covariance. All by default.
     reference_mask, moving_mask : array_like, shape (H, W), bool or float, optional
         Pixels to use, or weights; 0 and False mean that a pixel is invalid.
     min_overlap : float
@@ -179,6 +184,7 @@ def align(
         robustness.scale or 0.0,
         robustness.tuning,
         levels,
+        _pixel_count(pixels, views[0].shape),
         solver.max_steps,
         solver.step_tol,
         solver.damping if isinstance(solver, LevenbergMarquardt) else 0.0,
@@ -302,6 +308,21 @@ def _as_weight(mask: ArrayLike | None, image: Array, name: str) -> Array | None:
 def _any_finite(image: Array) -> bool:
     # A row usually answers; only an image without a finite pixel is read whole.
     return any(np.isfinite(row).any() for row in image)
+
+
+def _pixel_count(pixels: float | None, shape: tuple[int, ...]) -> int:
+    """Return about how many pixels to use, 0 for all."""
+    if pixels is None:
+        return 0
+    total = shape[0] * shape[1]
+    number = as_number(pixels, "pixels")
+    is_count = isinstance(pixels, int | np.integer) and number > 1
+    if not (0 < number <= 1 or is_count):
+        raise ValueError(
+            f"pixels: expected a share in (0, 1] or a count, got {pixels!r}"
+        )
+    wanted = int(number) if is_count else max(1, round(number * total))
+    return wanted if wanted < total else 0
 
 
 _T = TypeVar("_T")

@@ -37,9 +37,10 @@ struct AlignOptions {
   double loss_scale = 0;  // standard deviation of the residuals; estimated if 0
   double tuning = 1;      // threshold of the loss in units of the scale
   int levels = 1;
-  int max_steps = 50;      // per level
-  double step_tol = 1e-3;  // motion of the reference's corners, px at full resolution
-  double damping = 1e-4;   // Levenberg-Marquardt's first, relative to the diagonal; 0: Gauss-Newton
+  std::int64_t pixels = 0;  // to use at full resolution, about; 0: all
+  int max_steps = 50;       // per level
+  double step_tol = 1e-3;   // motion of the reference's corners, px at full resolution
+  double damping = 1e-4;  // Levenberg-Marquardt's first, relative to the diagonal; 0: Gauss-Newton
   double min_overlap = 0.25;
 };
 

@@ -55,8 +55,8 @@ class LevelProblem {
         mappers_(mappers),
         brightness_(brightness),
         execution_(execution),
-        scratch_(scratch),
-        selection_(Selection::all(grid.width, grid.height)) {
+        scratch_(scratch) {
+    use(Selection::all(grid.width, grid.height), Selection::bands(grid.width, grid.height));
     pass_.reference = reference.image;
     pass_.moving = moving.image;
     pass_.reference_weight = reference.weight;
@@ -73,15 +73,28 @@ class LevelProblem {
 
   const TilePass& pass() const { return pass_; }
   const LevelGrid& grid() const { return grid_; }
-  // Which pixels count from now on; what was evaluated before cannot be compared with.
-  const Selection& selection() const { return selection_; }
+  // Which pixels count, and a part of them that is enough for steps which others will follow.
+  void use(Selection pixels, Selection part) {
+    selections_[0] = std::move(pixels);
+    selections_[1] = std::move(part);
+  }
+  bool is_limited() const { return is_limited_; }
+  void limit_to(const Selection& pixels) {
+    use(pixels, pixels.quarter());
+    is_limited_ = true;
+  }
+  // Whether the part is so much less that it pays to begin with it.
+  bool has_part() const { return selections_[0].pixels() >= worth_parting; }
+  // What was evaluated with one cannot be compared with what the other says.
+  void select_part(bool part) { selected_ = part; }
+  const Selection& selection() const { return selections_[selected_]; }
   // Their share of all.
   double selected() const {
-    return static_cast<double>(selection_.pixels()) /
+    return static_cast<double>(selection().pixels()) /
            static_cast<double>(grid_.width * grid_.height);
   }
-  void select(Selection selection) { selection_ = std::move(selection); }
   const LevelWarp& warp() const { return *warp_; }
+  bool is_matrix() const { return !mappers_; }
   bool has_brightness() const { return brightness_ != Brightness::none; }
   void set_threshold(double threshold) { pass_.threshold = static_cast<float>(threshold); }
   void set_loss(LossKind loss) { pass_.loss = loss; }
@@ -99,10 +112,10 @@ class LevelProblem {
       pass.previous_records = of_previous->records.data();
       pass.previous_losses = of_previous->losses;
     }
-    const std::int64_t rows = selection_.rows();
+    const std::int64_t rows = selection().rows();
     const auto channels = static_cast<std::size_t>(pass.reference.channels);
     Evaluation result;
-    result.records.resize(static_cast<std::size_t>(selection_.size()) * channels);
+    result.records.resize(static_cast<std::size_t>(selection().size()) * channels);
     pass.records = result.records.data();
     // For the comparison with the next estimate; a large image is rather sampled again at its
     // edges.
@@ -174,6 +187,16 @@ class LevelProblem {
     return found;
   }
 
+  // The reference's texture in rows of blocks.
+  std::vector<TextureSums> textures(std::int64_t rows, std::int64_t columns) {
+    std::vector<TextureSums> found(static_cast<std::size_t>(rows * columns));
+    parallel_for(execution_, rows, [&](std::int64_t row, int worker) {
+      variant().linearize->texture(pass_, row, scratch_.of_thread(worker),
+                                   found.data() + row * columns);
+    });
+    return found;
+  }
+
   // After a step of all unknowns.
   State stepped(const State& state, const std::vector<double>& step) const {
     State next = state;
@@ -188,10 +211,11 @@ class LevelProblem {
 
  private:
   static constexpr std::int64_t kept_pixels = 1 << 20;
+  static constexpr std::int64_t worth_parting = 1 << 14;
 
   TilePass pass_at(const State& state, const State* previous) {
     TilePass pass = pass_;
-    pass.tiles = selection_.tiles();
+    pass.tiles = selection().tiles();
     pass.brightness = has_brightness();
     pass.estimate = estimate_of(state);
     if (mappers_) mappers_->begin(0, grid_, state.params);
@@ -228,7 +252,9 @@ class LevelProblem {
   Brightness brightness_;
   const Execution& execution_;
   Scratch& scratch_;
-  Selection selection_;
+  Selection selections_[2];
+  bool selected_ = false;  // the part
+  bool is_limited_ = false;
 };
 
 }  // namespace photalign

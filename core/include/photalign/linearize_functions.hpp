@@ -94,6 +94,14 @@ struct TilePass {
   const float* previous_losses = nullptr;
 };
 
+// Blocks of the reference, and the sums of products of its gradient over the valid pixels of one.
+inline constexpr std::int64_t texture_width = 32;
+inline constexpr std::int64_t texture_height = 8;
+
+struct TextureSums {
+  double xx = 0, xy = 0, yy = 0;
+};
+
 // The loss at s = r^2: rho(s), the weight rho'(s), and d(rho'(s) r)/dr, the influence's slope.
 struct LossValue {
   double rho, weight, slope;
@@ -105,6 +113,8 @@ struct LinearizeFunctions {
   void (*linearize)(const TilePass&, std::int64_t row_of_tiles, float* workspace, Sums* sums);
   // Absolute residuals of one row of pixels, [channel][column], NaN where invalid.
   void (*residual_row)(const TilePass&, std::int64_t row, float* workspace, float* out);
+  // One row of blocks, all channels together; sums[block] are overwritten.
+  void (*texture)(const TilePass&, std::int64_t row, float* workspace, TextureSums* sums);
   LossValue (*loss)(LossKind, double threshold, double square);
   void (*find_reference_frame)(const MappedStrip&);
   // Points[height][width][2] at full resolution, and where such are in the level.

@@ -16,8 +16,14 @@ class Selection {
   // Thin bands across the image, evenly spaced: a quarter of the pixels of a small image, less of a
   // large one. Enough for steps that others will follow.
   static Selection bands(std::int64_t width, std::int64_t height);
+  // The most informative blocks, of about so many pixels together, see `Texture`.
+  static Selection informative(const class Texture& texture, std::int64_t pixels);
+  // A quarter of the rectangles.
+  Selection quarter() const;
   // Rectangles spread over the image in which the noise is studied; all of a small image.
   static Selection samples(std::int64_t width, std::int64_t height);
+  // The same in the middle of rectangles of this selection.
+  Selection samples_inside(std::int64_t width, std::int64_t height) const;
   // Samples that leave nothing out.
   static Selection all_samples(std::int64_t width, std::int64_t height);
 
@@ -29,6 +35,7 @@ class Selection {
 
  private:
   void add_row(std::int64_t y, std::int64_t height, std::int64_t tile, std::int64_t width);
+  void end_row() { starts_.push_back(size()); }
 
   std::vector<Rect> rects_;
   std::vector<std::int64_t> starts_{0};
