@@ -166,6 +166,7 @@ class Alignment {
     problem.select_part(false);
     if (!near.converged) return {};
     state = near.state;
+    if (has_instrument(problem)) problem.set_instrument(near.conclusion.best_instrument());
     update_scale();
     Noise noise = study_noise(problem, state);
     Contraction contraction = near.contraction;
@@ -192,10 +193,22 @@ class Alignment {
             .scale = scale};
   }
 
+  // The gradient of the reference can be chosen where residuals are smoothed and it alone decides.
+  bool has_instrument(const LevelProblem& problem) const {
+    return problem.pass().composition == Composition::inverse && !images_.reference_coefficients &&
+           (problem.pass().kernel == Kernel::bspline3 || problem.pass().kernel == Kernel::bspline5);
+  }
+
   // The whole loop.
   Ending optimized(LevelProblem& problem, const State& state) {
     LoopResult found = optimize(problem, state, loop_options(0), on_step_);
     problem.set_threshold(options_.tuning * found.scale);
+    if (has_instrument(problem)) {
+      problem.select_part(problem.has_part());
+      const Instrument best = conclude(problem, found.state, {}).best_instrument();
+      problem.select_part(false);
+      problem.set_instrument(best);
+    }
     Noise noise = study_noise(problem, found.state);
     NewtonOptions options = newton_options(found.scale, 0, options_.step_tol);
     if (found.status != Status::converged) options.max_steps = 0;

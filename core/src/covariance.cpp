@@ -9,7 +9,7 @@ namespace {
 
 // The sums of a tile that need no derivatives.
 struct ReviewTotals {
-  Float pixels{}, one{}, r{}, m{}, rr{}, mr{}, mm{}, square{}, weight{}, information{};
+  Float pixels{}, one{}, r{}, m{}, rr{}, mr{}, mm{}, square{}, weight{}, information{}, at_edges{};
 
   // Before the loss: `mask` is the weight of the masks.
   void add(Float mask, Float residual, Float value) {
@@ -39,6 +39,7 @@ struct ReviewTotals {
     sums.square += sum(square);
     sums.weight += sum(weight);
     sums.information += sum(information);
+    sums.at_edges += sum(at_edges);
   }
 };
 
@@ -91,20 +92,22 @@ float share_of_reference(Composition composition) {
   return 0;
 }
 
-// The gradients at a vector of pixels: the moving image's, the reference's, that of the Jacobian,
-// and the mean.
+// The gradients at a vector of pixels: the moving image's, the reference's, the instrument, that of
+// the Jacobian, and the Jacobian's with the mean of both images' in place of the reference's.
 struct GradientsAt {
-  Float gx, gy, tx, ty, jx, jy, mx, my;
+  Float gx, gy, tx, ty, zx, zy, jx, jy, mx, my;
 
-  GradientsAt(const Workspace& work, int i, float share)
+  GradientsAt(const TilePass& pass, const Workspace& work, int i, float share)
       : gx(load(work.gx + i)),
         gy(load(work.gy + i)),
         tx(either(load(work.tx + i), gx)),
         ty(either(load(work.ty + i), gy)),
-        jx(gx + share * (tx - gx)),
-        jy(gy + share * (ty - gy)),
-        mx(0.5f * (tx + gx)),
-        my(0.5f * (ty + gy)) {}
+        zx(pass.instrument.used ? load(work.zx + i) : tx),
+        zy(pass.instrument.used ? load(work.zy + i) : ty),
+        jx(gx + share * (zx - gx)),
+        jy(gy + share * (zy - gy)),
+        mx(0.5f * (tx + gx) + (zx - tx)),
+        my(0.5f * (ty + gy) + (zy - ty)) {}
 
  private:
   // In forward composition a pixel may be valid whose own gradient is not.
@@ -158,16 +161,16 @@ struct ConclusionSink final : RowSink {
     });
     const typename M::Place place(pass, work.pixels, x, y);
     a.add_row(count, place, [&](int i) {
-      const GradientsAt g(work, i, share);
+      const GradientsAt g(pass, work, i, share);
       const Float slope = load(slopes + i), psi = load(influences + i);
       Products p{};
-      p.xx = slope * g.gx * g.tx;
-      p.xy = slope * 0.5f * (g.gx * g.ty + g.gy * g.tx);
-      p.yy = slope * g.gy * g.ty;
+      p.xx = slope * g.gx * g.zx;
+      p.xy = slope * 0.5f * (g.gx * g.zy + g.gy * g.zx);
+      p.yy = slope * g.gy * g.zy;
       p.xr = g.jx * psi, p.yr = g.jy * psi, p.rr = psi * load(work.residual + i);
       if constexpr (brightness) {
         const Float m = load(work.value + i);
-        p.x1 = slope * g.mx, p.y1 = slope * g.my;
+        p.x1 = slope * 0.5f * (g.gx + g.zx), p.y1 = slope * 0.5f * (g.gy + g.zy);
         p.xm = p.x1 * m, p.ym = p.y1 * m;
         p.one = slope, p.m = slope * m, p.mm = p.m * m;
         p.r = psi, p.mr = psi * m;
@@ -176,11 +179,14 @@ struct ConclusionSink final : RowSink {
     });
     const float* by = inflation.factor;
     b.add_row(count, place, [&](int i) {
-      const GradientsAt g(work, i, share);
+      const GradientsAt g(pass, work, i, share);
       const Float w = load(weights + i), square = w * w;
       const Float jx = by[0] * g.jx, jy = by[1] * g.jy;
       const Float mx = square * by[0] * g.mx, my = square * by[1] * g.my;
-      totals.information += square * (g.jx * g.mx + g.jy * g.my);
+      const Float information = square * (g.jx * g.mx + g.jy * g.my);
+      const Float psi = load(influences + i);
+      totals.information += information;
+      totals.at_edges += information * psi * psi;
       Products p{};
       p.xx = jx * mx, p.xy = 0.5f * (jx * my + jy * mx), p.yy = jy * my;
       if constexpr (brightness) {
@@ -260,7 +266,7 @@ struct ObservationSink final : RowSink {
         const Float residual = load(work.residual + i);
         const auto influence = decltype(loss)::at(residual * residual, splat(pass.threshold));
         const Float w = load(work.weights + i) * influence.weight;
-        const GradientsAt g(work, i, share);
+        const GradientsAt g(pass, work, i, share);
         // The last vector of a row may reach beyond the sample.
         const auto put = [&](float* plane, Float v) {
           if (i + lanes <= count) return store(plane + at + i, v);

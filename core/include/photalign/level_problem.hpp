@@ -97,6 +97,7 @@ class LevelProblem {
   bool is_matrix() const { return !mappers_; }
   bool has_brightness() const { return brightness_ != Brightness::none; }
   void set_threshold(double threshold) { pass_.threshold = static_cast<float>(threshold); }
+  void set_instrument(const Instrument& instrument) { pass_.instrument = instrument; }
   void set_loss(LossKind loss) { pass_.loss = loss; }
 
   NormalEquations equations(const Evaluation& at) const {

@@ -6,6 +6,7 @@
 
 #include "choices.hpp"
 #include "image.hpp"
+#include "instrument.hpp"
 #include "mapped_pixels.hpp"
 
 namespace photalign {
@@ -76,6 +77,7 @@ struct TilePass {
   double offset = 0;                      // subtracted from both images before anything else
   Kernel kernel = Kernel::linear;
   Composition composition = Composition::forward;
+  Instrument instrument;
   LossKind loss = LossKind::squared;
   float threshold = 0;
   int degree = 0;                                // of the polynomials above

@@ -1,6 +1,7 @@
 // One pass over one tile: warp, sample, compare. The only place where the two images meet.
 #pragma once
 
+#include "instrument_rows.hpp"
 #include "moving_rows.hpp"
 #include "reference_rows.hpp"
 
@@ -19,7 +20,7 @@ struct Workspace {
   float *stencil, *u, *v, *ones, *reference_mask, *moving_mask;
   // The row at hand. Invalid entries have weight 0 and are 0; `target` is NaN where the reference
   // is.
-  float *value, *target, *residual, *weights, *gx, *gy, *tx, *ty;
+  float *value, *target, *residual, *weights, *gx, *gy, *tx, *ty, *zx, *zy;
   // Where the pixels at hand go, if the warp is no matrix.
   MappedPixels pixels;
   // Sums of the reference's weights over its valid pixels, and over those valid in both images.
@@ -27,7 +28,7 @@ struct Workspace {
 
   static constexpr std::int64_t patch = max_patch_floats + 64;
   static constexpr std::int64_t floats =
-      3 * patch + 3 * loss_floats + 6 * sandwich_floats + (2 + 13) * row_floats + 64;
+      3 * patch + 3 * loss_floats + 6 * sandwich_floats + (2 + 15) * row_floats + 64;
 
   explicit Workspace(float* memory) {
     // Everything starts on cache lines.
@@ -55,6 +56,8 @@ struct Workspace {
     take(gy, row_floats);
     take(tx, row_floats);
     take(ty, row_floats);
+    take(zx, row_floats);
+    take(zy, row_floats);
     take(reference_mask, row_floats);
     take(moving_mask, row_floats);
     take(ones, row_floats);
@@ -155,7 +158,7 @@ enum class Gradients {
   moving,     // (gx, gy) is the moving image's, in the frame of the reference and with the gain
   reference,  // (gx, gy) is the reference's
   mean,       // (gx, gy) is the mean of both
-  both        // (gx, gy) is the moving image's and (tx, ty) the reference's
+  both  // (gx, gy) is the moving image's, (tx, ty) the reference's, (zx, zy) the instrument's
 };
 
 // The gradient that the Jacobian of a composition takes.
@@ -249,6 +252,16 @@ inline void finish_row(Gradients gradients, float gain, float bias, const Masks&
   }
 }
 
+// Where the instrument reaches an invalid pixel, and the kernel does not, its gradient will do.
+inline void complete_instrument(int count, Workspace& work) {
+  for (int i = 0; i < count; i += lanes) {
+    const Float x = load(work.zx + i), y = load(work.zy + i);
+    const Int known = is_finite(x) & is_finite(y);
+    store(work.zx + i, select(known, x, load(work.tx + i)));
+    store(work.zy + i, select(known, y, load(work.ty + i)));
+  }
+}
+
 // Compares the rectangle `r` of one channel under `estimate`, row by row. A rectangle whose
 // footprint is too large for the caches is split.
 template <class K>
@@ -275,7 +288,9 @@ void compare(const TilePass& pass, const Estimate& estimate, Gradients gradients
     return;
   }
 
-  const int reach = stencil_radius<K>(need_reference(gradients));
+  const bool by_instrument = gradients == Gradients::both && pass.instrument.used;
+  const int reach = std::max(stencil_radius<K>(need_reference(gradients)),
+                             by_instrument ? instrument_radius : 0);
   const Patch reference =
       cut(pass.reference, pass.reference_weight, channel, pass.offset,
           {r.x - reach, r.y - reach, r.width + 2 * reach, r.height + 2 * reach}, work.reference);
@@ -298,6 +313,8 @@ void compare(const TilePass& pass, const Estimate& estimate, Gradients gradients
   for (std::int64_t y = r.y; y < r.y + r.height; ++y) {
     if (need_reference(gradients))
       reference_row<K, true>(reference, r.x, y, count, work.stencil, work.target, work.tx, work.ty);
+    if (by_instrument)
+      instrument_row(reference, pass.instrument, r.x, y, count, work.stencil, work.zx, work.zy);
     // In forward composition the reference's gradient does not decide which pixels are valid.
     if (!need_reference(gradients) ||
         (gradients == Gradients::both && pass.composition == Composition::forward))
@@ -334,6 +351,7 @@ void compare(const TilePass& pass, const Estimate& estimate, Gradients gradients
       masks.reference = work.reference_mask;
     }
     finish_row(gradients, gain, bias, masks, count, work);
+    if (by_instrument) complete_instrument(count, work);
     sink.take(r.x, y, count, work);
   }
 }
