@@ -193,10 +193,13 @@ class Alignment {
             .scale = scale};
   }
 
-  // The gradient of the reference can be chosen where residuals are smoothed and it alone decides.
+  // The gradient of the reference can be chosen where residuals are smoothed, it alone decides, and
+  // the user left the method open: then the coarse levels have another one.
   bool has_instrument(const LevelProblem& problem) const {
-    return problem.pass().composition == Composition::inverse && !images_.reference_coefficients &&
-           (problem.pass().kernel == Kernel::bspline3 || problem.pass().kernel == Kernel::bspline5);
+    const TilePass& pass = problem.pass();
+    return options_.composition == Composition::inverse &&
+           options_.coarse_composition != Composition::inverse && !images_.reference_coefficients &&
+           (pass.kernel == Kernel::bspline3 || pass.kernel == Kernel::bspline5);
   }
 
   // The whole loop.

@@ -162,7 +162,7 @@ Instrument Conclusion::best_instrument() const {
   const auto share = [](double v, double low, double high) {
     return v > low ? std::min((v - low) / (high - low), 1.0) : 0.0;
   };
-  return instrument_of(std::max(share(excess, 1.15, 1.6), share(noise, 0.5, 1.7)));
+  return instrument_of(std::max(share(excess, 1.25, 1.75), share(noise, 0.5, 1.7)));
 }
 
 Conclusion conclude(LevelProblem& problem, const State& state, const Noise& noise) {

@@ -158,7 +158,7 @@ enum class Gradients {
   moving,     // (gx, gy) is the moving image's, in the frame of the reference and with the gain
   reference,  // (gx, gy) is the reference's
   mean,       // (gx, gy) is the mean of both
-  both  // (gx, gy) is the moving image's, (tx, ty) the reference's, (zx, zy) the instrument's
+  both        // (gx, gy) is the moving image's, (tx, ty) the reference's, (zx, zy) the instrument's
 };
 
 // The gradient that the Jacobian of a composition takes.
@@ -289,8 +289,8 @@ void compare(const TilePass& pass, const Estimate& estimate, Gradients gradients
   }
 
   const bool by_instrument = gradients == Gradients::both && pass.instrument.used;
-  const int reach = std::max(stencil_radius<K>(need_reference(gradients)),
-                             by_instrument ? instrument_radius : 0);
+  const int reach =
+      std::max(stencil_radius<K>(need_reference(gradients)), by_instrument ? instrument_radius : 0);
   const Patch reference =
       cut(pass.reference, pass.reference_weight, channel, pass.offset,
           {r.x - reach, r.y - reach, r.width + 2 * reach, r.height + 2 * reach}, work.reference);
