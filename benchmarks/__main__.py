@@ -10,13 +10,25 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import track
 
-from benchmarks import accuracy, autodiff, exactness, fused, memory, sampling, speed
+from benchmarks import (
+    accuracy,
+    autodiff,
+    exactness,
+    fused,
+    large,
+    memory,
+    sampling,
+    speed,
+)
 from benchmarks.peers import single_thread
 from benchmarks.table import Row, as_table, environment, write_json
 
 WIDTH = 166
 """Columns of the table where there is no terminal to ask."""
-PARTS = ("accuracy", "exactness", "speed", "sampling", "fused", "autodiff", "memory")
+PARTS = (
+    *("accuracy", "exactness", "speed", "sampling", "fused", "autodiff", "memory"),
+    "large",
+)
 
 
 def main() -> None:
@@ -53,6 +65,8 @@ def _measure(parts: list[str] | tuple[str, ...], quick: bool) -> Iterator[Row]:
         yield from autodiff.rows(count)
     if "memory" in parts:
         yield from memory.rows(peers=not quick)
+    if "large" in parts:
+        yield from large.rows(peers=not quick)
 
 
 if __name__ == "__main__":

@@ -7,11 +7,13 @@
 #include <nanobind/stl/vector.h>
 
 #include <cmath>
+#include <memory>
 #include <optional>
 
 #include "arrays.hpp"
 #include "interrupt.hpp"
 #include "photalign/linearize_functions.hpp"
+#include "photalign/pyramid.hpp"
 #include "photalign/variants.hpp"
 
 namespace nb = nanobind;
@@ -42,25 +44,39 @@ nb::tuple as_tuple(const StepRecord& s) {
                         s.scale, s.selected);
 }
 
+// All steps as rows of numbers, in the order of `as_tuple`.
+Array step_rows(const std::vector<StepRecord>& steps) {
+  std::vector<double> rows;
+  rows.reserve(9 * steps.size());
+  for (const StepRecord& s : steps)
+    rows.insert(rows.end(),
+                {static_cast<double>(s.level), static_cast<double>(s.iteration), s.cost, s.motion,
+                 s.damping, s.overlap, s.accepted ? 1.0 : 0.0, s.scale, s.selected});
+  return array_of(rows.data(), {steps.size(), 9});
+}
+
+// Arrays side by side in one: matrix, corner_std, gain, bias, covariance, params. An array of its
+// own costs more than all that is in these.
+Array side_by_side(const AlignResult& found) {
+  std::vector<double> numbers(found.warp.begin(), found.warp.end());
+  numbers.insert(numbers.end(), &found.corner_std[0][0], &found.corner_std[0][0] + 8);
+  for (const std::vector<double>* more :
+       {&found.gain, &found.bias, &found.covariance, &found.params})
+    numbers.insert(numbers.end(), more->begin(), more->end());
+  return array_of(numbers.data(), {numbers.size()});
+}
+
 nb::dict as_dict(const AlignResult& found) {
-  const auto parameters = static_cast<std::size_t>(std::lround(std::sqrt(found.covariance.size())));
-  nb::list steps;
-  for (const StepRecord& step : found.steps) steps.append(as_tuple(step));
   nb::dict result;
   result["status"] = static_cast<int>(found.status);
   result["kernel"] = static_cast<int>(found.kernel);
-  result["matrix"] = array_of(found.warp.data(), {3, 3});
-  result["params"] = array_of(found.params.data(), {found.params.size()});
-  result["gain"] = array_of(found.gain.data(), {found.gain.size()});
-  result["bias"] = array_of(found.bias.data(), {found.bias.size()});
-  result["covariance"] = array_of(found.covariance.data(), {parameters, parameters});
-  result["corner_std"] = array_of(&found.corner_std[0][0], {4, 2});
+  result["numbers"] = side_by_side(found);
+  result["steps"] = step_rows(found.steps);
   result["cost"] = found.cost;
   result["rms"] = found.rms;
   result["correlation"] = found.correlation;
   result["overlap"] = found.overlap;
   result["scale"] = found.scale;
-  result["steps"] = steps;
   return result;
 }
 
@@ -72,8 +88,8 @@ nb::dict bound_align(const AnyArray& reference, const AnyArray& moving,
                      const std::optional<AnyArray>& reference_coefficients,
                      const std::optional<AnyArray>& moving_coefficients, const Doubles& start,
                      int warp, const PointWarp* function, int kernel, int last_kernel,
-                     int composition, int coarse_composition, int brightness, int loss,
-                     double loss_scale, double tuning, int levels, std::int64_t pixels,
+                     int composition, int coarse_composition, bool has_instrument, int brightness,
+                     int loss, double loss_scale, double tuning, int levels, std::int64_t pixels,
                      int max_steps, double step_tol, double damping, double min_overlap,
                      int threads, const std::optional<nb::callable>& on_step) {
   const AlignImages images{
@@ -91,6 +107,7 @@ nb::dict bound_align(const AnyArray& reference, const AnyArray& moving,
       .last_kernel = static_cast<Kernel>(last_kernel),
       .composition = static_cast<Composition>(composition),
       .coarse_composition = static_cast<Composition>(coarse_composition),
+      .has_instrument = has_instrument,
       .brightness = static_cast<Brightness>(brightness),
       .loss = static_cast<LossKind>(loss),
       .loss_scale = loss_scale,
@@ -126,6 +143,34 @@ nb::dict bound_align(const AnyArray& reference, const AnyArray& moving,
   return as_dict(found);
 }
 
+// Planes of a pyramid, which `owner` keeps alive.
+nb::object planes_of(const Image& image, const nb::capsule& owner) {
+  constexpr std::int64_t size = sizeof(float);
+  const auto length = [](std::int64_t n) { return static_cast<std::size_t>(n); };
+  const nb::ndarray<nb::numpy, const float> planes(
+      image.data, {length(image.channels), length(image.height), length(image.width)}, owner,
+      {image.channel_stride / size, image.row_stride / size, image.column_stride / size});
+  return nb::cast(planes);
+}
+
+// Levels 1 and up: planes (C, H, W) of pixels, and (1, H, W) of soft weights or None.
+nb::list bound_pyramid(const AnyArray& image, const std::optional<AnyArray>& weight, double offset,
+                       int levels, int threads) {
+  const Execution execution{.threads = threads, .interrupted = interrupt_callback()};
+  auto pyramid = std::make_unique<Pyramid>(image_view(image), optional_image(weight), offset,
+                                           levels, execution);
+  const Pyramid& made = *pyramid;
+  const nb::capsule owner(pyramid.release(),
+                          [](void* p) noexcept { delete static_cast<Pyramid*>(p); });
+  nb::list found;
+  for (int level = 1; level < levels; ++level) {
+    const Image& soft = made[level].weight;
+    found.append(nb::make_tuple(planes_of(made[level].image, owner),
+                                soft ? planes_of(soft, owner) : nb::none()));
+  }
+  return found;
+}
+
 // rho, weight and slope at squared residuals, shape (n, 3).
 Array bound_loss(int kind, double threshold, const Doubles& squares) {
   std::vector<double> values;
@@ -144,10 +189,13 @@ void bind_alignment(nb::module_& m) {
         "reference_weight"_a.noconvert().none(), "moving_weight"_a.noconvert().none(),
         "reference_coefficients"_a.noconvert().none(), "moving_coefficients"_a.noconvert().none(),
         "start"_a, "warp"_a, "function"_a.none(), "kernel"_a, "last_kernel"_a, "composition"_a,
-        "coarse_composition"_a, "brightness"_a, "loss"_a, "loss_scale"_a, "tuning"_a, "levels"_a,
-        "pixels"_a, "max_steps"_a, "step_tol"_a, "damping"_a, "min_overlap"_a, "threads"_a,
-        "on_step"_a.none(),
+        "coarse_composition"_a, "has_instrument"_a, "brightness"_a, "loss"_a, "loss_scale"_a,
+        "tuning"_a, "levels"_a, "pixels"_a, "max_steps"_a, "step_tol"_a, "damping"_a,
+        "min_overlap"_a, "threads"_a, "on_step"_a.none(),
         "Align two images; enumerations are numbers, weights have one channel.");
+  m.def("pyramid", &bound_pyramid, "image"_a.noconvert(), "weight"_a.noconvert().none(), "offset"_a,
+        "levels"_a, "threads"_a,
+        "Levels 1 and up of an image as planes, each with its soft weights or None.");
   m.def("loss", &bound_loss, "kind"_a, "threshold"_a, "squares"_a,
         "Loss, weight and slope of the influence at squared residuals, shape (n, 3).");
 }

@@ -77,6 +77,16 @@ def test_calls_from_many_threads_do_not_disturb_each_other(rng):
     assert [outcome(one) for one in found] == expected * 3
 
 
+def test_threads_sleep_between_calls(rng):
+    """They stay awake for the next loop of a call, not for the next call."""
+    images = pair_of("affine", rng)
+    assert pa.align(*images, threads=3).ok
+    time.sleep(0.01)
+    before = time.process_time()
+    time.sleep(0.3)
+    assert time.process_time() - before < 0.05
+
+
 def test_other_python_threads_go_on_meanwhile(rng):
     """The core gives the interpreter's lock away while it works."""
     image = rng.normal(100, 20, (1500, 1500)).astype("f4")

@@ -6,6 +6,7 @@
 #include <optional>
 #include <utility>
 
+#include "photalign/instrument.hpp"
 #include "photalign/newton.hpp"
 #include "photalign/optimize.hpp"
 #include "photalign/texture.hpp"
@@ -25,9 +26,7 @@ constexpr int scale_rounds = 3;
 constexpr double scale_change = 0.02;
 // Below this standard deviation, in pixels, the bias of a cubic kernel is no longer hidden in the
 // noise.
-constexpr double bias_of_kernel = 5e-3;
-// Residuals larger than this, in units of the reference's standard deviation, are much noise.
-constexpr double much_noise = 0.3;
+constexpr double bias_of_kernel = 2e-3;
 // The loss must fall by this share to make up for gains and biases fitted to different pixels.
 constexpr double least_gain = 0.02;
 // A start no more tolerances than this away from the result differs from it by rounding.
@@ -94,13 +93,11 @@ class Alignment {
     return better ? last : result;
   }
 
-  // The kernel of the first steps at full resolution is the more efficient under moderate noise.
-  // Under little noise its own bias shows. Under much, the pull to half pixels does, where sampling
-  // averages the noise and the loss is lower: the steps can even end there.
-  static bool needs_last_kernel(const AlignResult& result) {
+  // The kernel of the first steps at full resolution is the more efficient. Its bias shows under
+  // little noise, if the images have none of their own, from aliasing.
+  bool needs_last_kernel(const AlignResult& result) const {
     if (result.status == Status::no_descent) return true;
-    return result.status == Status::converged &&
-           (result.deviation < bias_of_kernel || result.noise > much_noise);
+    return result.status == Status::converged && result.deviation < bias_of_kernel && is_clean_;
   }
 
   // Optimizes `state`, which is in coordinates of level 0, on a coarse level.
@@ -166,8 +163,8 @@ class Alignment {
     problem.select_part(false);
     if (!near.converged) return {};
     state = near.state;
-    if (has_instrument(problem)) problem.set_instrument(near.conclusion.best_instrument());
     update_scale();
+    choose_instrument(problem, state, near.conclusion.review.total);
     Noise noise = study_noise(problem, state);
     Contraction contraction = near.contraction;
     for (int round = 0;; ++round) {
@@ -183,6 +180,17 @@ class Alignment {
     }
   }
 
+  // How the reference enters the last equations.
+  void choose_instrument(LevelProblem& problem, const State& state, const ReviewSums& residuals) {
+    const bool is_cubic = problem.pass().kernel == Kernel::bspline3;
+    Spread spread;
+    if (problem.is_matrix()) spread = Spread(state.warp, problem.grid().center());
+    is_clean_ = is_noise(residuals) && spread.is_own();
+    if (!options_.has_instrument) return;
+    problem.set_instrument(smoothness_of_instrument(residuals));
+    if (is_cubic && !spread.is_own()) problem.match_spread(spread.x, spread.y);
+  }
+
   NewtonOptions newton_options(double scale, int steps, double step_tol,
                                int least_steps = 1) const {
     return {.max_steps = options_.max_steps - steps,
@@ -193,25 +201,12 @@ class Alignment {
             .scale = scale};
   }
 
-  // The gradient of the reference can be chosen where residuals are smoothed, it alone decides, and
-  // the user left the method open: then the coarse levels have another one.
-  bool has_instrument(const LevelProblem& problem) const {
-    const TilePass& pass = problem.pass();
-    return options_.composition == Composition::inverse &&
-           options_.coarse_composition != Composition::inverse && !images_.reference_coefficients &&
-           (pass.kernel == Kernel::bspline3 || pass.kernel == Kernel::bspline5);
-  }
-
   // The whole loop.
   Ending optimized(LevelProblem& problem, const State& state) {
     LoopResult found = optimize(problem, state, loop_options(0), on_step_);
     problem.set_threshold(options_.tuning * found.scale);
-    if (has_instrument(problem)) {
-      problem.select_part(problem.has_part());
-      const Instrument best = conclude(problem, found.state, {}).best_instrument();
-      problem.select_part(false);
-      problem.set_instrument(best);
-    }
+    if (found.status == Status::converged)
+      choose_instrument(problem, found.state, conclude(problem, found.state, {}).review.total);
     Noise noise = study_noise(problem, found.state);
     NewtonOptions options = newton_options(found.scale, 0, options_.step_tol);
     if (found.status != Status::converged) options.max_steps = 0;
@@ -415,6 +410,7 @@ class Alignment {
   std::unique_ptr<Scratch> scratch_;
   std::unique_ptr<StripMappers> mappers_;
   std::vector<StepRecord> steps_;
+  bool is_clean_ = true;             // residuals are noise, of images of one scale
   std::optional<Selection> chosen_;  // the pixels that are used, if not all
 };
 

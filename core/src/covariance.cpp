@@ -9,7 +9,8 @@ namespace {
 
 // The sums of a tile that need no derivatives.
 struct ReviewTotals {
-  Float pixels{}, one{}, r{}, m{}, rr{}, mr{}, mm{}, square{}, weight{}, information{}, at_edges{};
+  Float pixels{}, one{}, r{}, m{}, rr{}, mr{}, mm{}, square{}, weight{}, information{};
+  Float weights{}, weighted_rr{}, texture{}, texture_rr{};
 
   // Before the loss: `mask` is the weight of the masks.
   void add(Float mask, Float residual, Float value) {
@@ -28,6 +29,14 @@ struct ReviewTotals {
     weight += w * w;
   }
 
+  void add_texture(Float w, Float residual, Float square_of_gradient) {
+    const Float weighted = w * residual * residual;
+    weights += w;
+    weighted_rr += weighted;
+    texture += w * square_of_gradient;
+    texture_rr += weighted * square_of_gradient;
+  }
+
   void add_to(ReviewSums& sums) const {
     sums.pixels += sum(pixels);
     sums.one += sum(one);
@@ -39,7 +48,10 @@ struct ReviewTotals {
     sums.square += sum(square);
     sums.weight += sum(weight);
     sums.information += sum(information);
-    sums.at_edges += sum(at_edges);
+    sums.weights += sum(weights);
+    sums.weighted_rr += sum(weighted_rr);
+    sums.texture += sum(texture);
+    sums.texture_rr += sum(texture_rr);
   }
 };
 
@@ -92,22 +104,33 @@ float share_of_reference(Composition composition) {
   return 0;
 }
 
-// The gradients at a vector of pixels: the moving image's, the reference's, the instrument, that of
-// the Jacobian, and the Jacobian's with the mean of both images' in place of the reference's.
-struct GradientsAt {
-  Float gx, gy, tx, ty, zx, zy, jx, jy, mx, my;
+// What a row's Jacobian is made of.
+struct RowGradients {
+  const Workspace& work;
+  const float *zx, *zy;  // the reference's gradient that the equations take
+  float share;           // of it in the Jacobian
 
-  GradientsAt(const TilePass& pass, const Workspace& work, int i, float share)
-      : gx(load(work.gx + i)),
-        gy(load(work.gy + i)),
-        tx(either(load(work.tx + i), gx)),
-        ty(either(load(work.ty + i), gy)),
-        zx(pass.instrument.used ? load(work.zx + i) : tx),
-        zy(pass.instrument.used ? load(work.zy + i) : ty),
-        jx(gx + share * (zx - gx)),
-        jy(gy + share * (zy - gy)),
-        mx(0.5f * (tx + gx) + (zx - tx)),
-        my(0.5f * (ty + gy) + (zy - ty)) {}
+  RowGradients(const TilePass& pass, const Workspace& w)
+      : work(w),
+        zx(pass.instrument >= 0 ? w.zx : w.tx),
+        zy(pass.instrument >= 0 ? w.zy : w.ty),
+        share(share_of_reference(pass.composition)) {}
+};
+
+// The gradients at a vector of pixels: the moving image's, the reference's, that of the Jacobian,
+// and its partner in B.
+struct GradientsAt {
+  Float gx, gy, zx, zy, jx, jy, mx, my;
+
+  GradientsAt(const RowGradients& row, int i)
+      : gx(load(row.work.gx + i)),
+        gy(load(row.work.gy + i)),
+        zx(either(load(row.zx + i), gx)),
+        zy(either(load(row.zy + i), gy)),
+        jx(gx + row.share * (zx - gx)),
+        jy(gy + row.share * (zy - gy)),
+        mx(jx - (row.share - 0.5f) * (either(load(row.work.tx + i), gx) - gx)),
+        my(jy - (row.share - 0.5f) * (either(load(row.work.ty + i), gy) - gy)) {}
 
  private:
   // In forward composition a pixel may be valid whose own gradient is not.
@@ -123,22 +146,21 @@ struct GradientsAt {
 // with the moving image's is free of the noise's square, which would make the covariance too small
 // and steps too short.
 //
-// B is the covariance of the equations. One of its two factors is the mean of both images'
-// gradients: a gradient that comes from one image shares that image's noise with the residual,
-// which takes away half of what the noise of the gradient would add. The mean does the same.
+// B is the covariance of the equations. A gradient that comes from one image shares that image's
+// noise with the residual, which takes away half of what the noise of the gradient would add to B.
+// So does a partner of the Jacobian that lacks half of the difference of both images' gradients.
 template <class M>
 struct ConclusionSink final : RowSink {
   static constexpr bool brightness = M::brightness;
 
   const TilePass& pass;
   const Inflation& inflation;
-  float share;
   ReviewTotals totals;
   Float rho{}, valid{};
   M a, b;
 
   ConclusionSink(const TilePass& p, const Inflation& by)
-      : pass(p), inflation(by), share(share_of_reference(p.composition)), a(p, 0), b(p, 1) {}
+      : pass(p), inflation(by), a(p, 0), b(p, 1) {}
 
   void take(std::int64_t x, std::int64_t y, int count, Workspace& work) override {
     // The row's masks have done their work.
@@ -154,14 +176,18 @@ struct ConclusionSink final : RowSink {
         totals.add_influence(w, psi);
         rho += mask * influence.rho;
         valid += mask;
+        const Float tx = load(work.tx + i), ty = load(work.ty + i);
+        const Float square = tx * tx + ty * ty;
+        totals.add_texture(w, residual, select(is_finite(square), square, Float{}));
         store(weights + i, w);
         store(slopes + i, mask * influence.slope);
         store(influences + i, psi);
       }
     });
     const typename M::Place place(pass, work.pixels, x, y);
+    const RowGradients gradients(pass, work);
     a.add_row(count, place, [&](int i) {
-      const GradientsAt g(pass, work, i, share);
+      const GradientsAt g(gradients, i);
       const Float slope = load(slopes + i), psi = load(influences + i);
       Products p{};
       p.xx = slope * g.gx * g.zx;
@@ -179,14 +205,11 @@ struct ConclusionSink final : RowSink {
     });
     const float* by = inflation.factor;
     b.add_row(count, place, [&](int i) {
-      const GradientsAt g(pass, work, i, share);
+      const GradientsAt g(gradients, i);
       const Float w = load(weights + i), square = w * w;
       const Float jx = by[0] * g.jx, jy = by[1] * g.jy;
       const Float mx = square * by[0] * g.mx, my = square * by[1] * g.my;
-      const Float information = square * (g.jx * g.mx + g.jy * g.my);
-      const Float psi = load(influences + i);
-      totals.information += information;
-      totals.at_edges += information * psi * psi;
+      totals.information += square * (g.jx * g.mx + g.jy * g.my);
       Products p{};
       p.xx = jx * mx, p.xy = 0.5f * (jx * my + jy * mx), p.yy = jy * my;
       if constexpr (brightness) {
@@ -255,18 +278,18 @@ struct ObservationSink final : RowSink {
   const TilePass& pass;
   const Rect& core;
   Observed to;
-  float share = share_of_reference(pass.composition);
 
   ObservationSink(const TilePass& p, const Rect& c, Observed o) : pass(p), core(c), to(o) {}
 
   void take(std::int64_t x, std::int64_t y, int count, Workspace& work) override {
     const std::int64_t at = (y - core.y + max_lag) * Observed::stride + (x - core.x + max_lag);
+    const RowGradients gradients(pass, work);
     with_loss(pass.loss, [&](auto loss) {
       for (int i = 0; i < count; i += lanes) {
         const Float residual = load(work.residual + i);
         const auto influence = decltype(loss)::at(residual * residual, splat(pass.threshold));
         const Float w = load(work.weights + i) * influence.weight;
-        const GradientsAt g(pass, work, i, share);
+        const GradientsAt g(gradients, i);
         // The last vector of a row may reach beyond the sample.
         const auto put = [&](float* plane, Float v) {
           if (i + lanes <= count) return store(plane + at + i, v);

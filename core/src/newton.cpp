@@ -10,15 +10,12 @@ namespace {
 constexpr double most_repeated = 0.5;    // share of a step that the next may be long
 constexpr double least_decrease = 0.25;  // of the ratio, of which more is not believed
 
-// The cost after a step from the one before it, whose quadratic form is known. The kernel's own
-// gradient is that of the cost, and the step goes down to its least; an instrument's step leads
-// away from there.
+// The cost after a step from the one before it, whose quadratic form is known.
 void correct_cost(const LevelProblem& problem, const std::vector<double>& step,
                   Conclusion& conclusion) {
   double change = 0;
   for (std::size_t i = 0; i < step.size(); ++i)
     change += step[i] * conclusion.equations.gradient[i];
-  if (problem.pass().instrument.used) change = -change;
   ReviewSums& total = conclusion.review.total;
   total.rho = std::max(total.rho + change, 0.0);
   if (problem.pass().loss == LossKind::squared) total.rr = total.rho;
@@ -53,10 +50,10 @@ NewtonResult newton(LevelProblem& problem, State state, const Noise& noise,
     const bool converged =
         steps + 1 >= options.least_steps && known.still_to_come(motion) < options.step_tol;
     const State before = std::exchange(state, candidate);
-    if (!converged)
-      here = conclude(problem, state, noise);
-    else
+    if (converged)
       correct_cost(problem, step, here);
+    else
+      here = conclude(problem, state, noise);
     if (on_step) {
       const ReviewSums& total = here.review.total;
       on_step({0, steps + 1, total.rho / total.valid / 2, motion, 0, here.review.overlap(),

@@ -153,18 +153,6 @@ bool Conclusion::is_told_by(const Noise& noise) const {
   return noise.information > least_share * information || !(information > 0);
 }
 
-Instrument Conclusion::best_instrument() const {
-  const ReviewSums& total = review.total;
-  // 1 if residuals are as large where the gradient is large as elsewhere.
-  const double excess = (total.at_edges / total.information) / (total.square / total.weight);
-  // The noise of the residuals beside the gradient that they are multiplied with.
-  const double noise = (total.square / total.weight) / (total.information / total.weight);
-  const auto share = [](double v, double low, double high) {
-    return v > low ? std::min((v - low) / (high - low), 1.0) : 0.0;
-  };
-  return instrument_of(std::max(share(excess, 1.25, 1.75), share(noise, 0.5, 1.7)));
-}
-
 Conclusion conclude(LevelProblem& problem, const State& state, const Noise& noise) {
   const CovarianceFunctions& functions = *variant().covariance;
   const auto channels = static_cast<std::size_t>(problem.pass().reference.channels);

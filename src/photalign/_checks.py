@@ -449,7 +449,9 @@ def choice(value: str, known: Collection[str], name: str) -> str:
     )
 
 
-def thread_count(threads: int | None, name: str = "threads") -> int:
+def thread_count(
+    threads: int | None, name: str = "threads", *, useful: int | None = None
+) -> int:
     """Read a number of threads.
 
     Parameters
@@ -459,6 +461,8 @@ def thread_count(threads: int | None, name: str = "threads") -> int:
         number of processors that this process may use.
     name : str
         The argument that an error speaks of.
+    useful : int, optional
+        Where `threads` is None, no more than that.
 
     Returns
     -------
@@ -473,18 +477,29 @@ def thread_count(threads: int | None, name: str = "threads") -> int:
         If it is less than 1, or PHOTALIGN_THREADS is not such a number.
     """
     if threads is None:
-        setting = os.environ.get("PHOTALIGN_THREADS", "")
-        if not setting:
-            return _usable_processors()
-        if not (setting.isascii() and setting.isdecimal() and int(setting) > 0):
-            raise ValueError(
-                f"PHOTALIGN_THREADS: expected a number of 1 or more, got {setting!r}"
-            )
-        return int(setting)
+        asked = _threads_of_environment()
+        if useful is None:
+            return asked or _usable_processors()
+        # To ask the system costs as much as some small alignments' arithmetic.
+        return 1 if useful <= 1 else min(asked or _usable_processors(), useful)
     count = _as_integer(threads, name)
     if count < 1:
         raise ValueError(f"{name}: expected 1 or more, got {count}")
     return count
+
+
+def _threads_of_environment() -> int | None:
+    # To ask first is cheaper than an exception inside of `get`.
+    if "PHOTALIGN_THREADS" not in os.environ:
+        return None
+    setting = os.environ["PHOTALIGN_THREADS"]
+    if not setting:
+        return None
+    if not (setting.isascii() and setting.isdecimal() and int(setting) > 0):
+        raise ValueError(
+            f"PHOTALIGN_THREADS: expected a number of 1 or more, got {setting!r}"
+        )
+    return int(setting)
 
 
 def _as_integer(value: SupportsIndex, name: str) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 
@@ -18,7 +18,7 @@ from photalign._checks import (
     thread_count,
 )
 from photalign._interpolation import spline_coefficients
-from photalign._types import Array, ArrayLike
+from photalign._types import Array, ArrayLike, FloatArray
 from photalign.brightness import Brightness, as_brightness
 from photalign.kernels import ALIGNMENT_KERNELS, Kernel
 from photalign.losses import Loss, as_loss
@@ -30,6 +30,15 @@ from photalign.warps import WARPS, FunctionWarp, MatrixWarp, Warp, as_warp
 __all__ = ["align"]
 
 METHODS = ("forward", "inverse", "esm")
+
+# Their last steps take a gradient of the reference that is as sharp as the noise allows.
+_DIRECT = ("bspline3_direct", "bspline5_direct")
+
+_KERNELS = ("auto", *ALIGNMENT_KERNELS)
+_METHODS = ("auto", *METHODS)
+_WARP_CODES = {cls: code for code, cls in enumerate(WARPS.values())}
+_SOLVER = LevenbergMarquardt()
+_PYRAMID = Pyramid()
 
 # Below this many pixels a second thread costs more than it brings.
 _PIXELS_PER_THREAD = 100_000
@@ -149,8 +158,8 @@ def align(
     model = as_brightness(brightness)
     sampling, last_sampling = _chosen_kernels(kernel)
     fine, coarse = _compositions(method, sampling)
-    solver = _checked(solver, LevenbergMarquardt(), Solver, "solver")
-    pyramid = _checked(pyramid, Pyramid(), Pyramid, "pyramid")
+    solver = _checked(solver, _SOLVER, Solver, "solver")
+    pyramid = _checked(pyramid, _PYRAMID, Pyramid, "pyramid")
     levels = pyramid.levels_for(*(view.shape for view in views))
     if not 0 < as_number(min_overlap, "min_overlap") <= 1:
         raise ValueError(
@@ -158,9 +167,7 @@ def align(
         )
     if progress is not None and not callable(progress):
         raise TypeError(f"progress: expected a callable, got {progress!r}")
-    workers = thread_count(threads)
-    if threads is None:
-        workers = max(1, min(workers, views[0].size // _PIXELS_PER_THREAD))
+    workers = thread_count(threads, useful=views[0].size // _PIXELS_PER_THREAD)
 
     coefficients: tuple[Array | None, Array | None] = (None, None)
     if sampling.prefilter:
@@ -179,6 +186,7 @@ def align(
         last_sampling.code,
         METHODS.index(fine),
         METHODS.index(coarse),
+        method == "auto" and sampling.name in _DIRECT,
         model.code,
         robustness.code,
         robustness.scale or 0.0,
@@ -192,19 +200,21 @@ def align(
         workers,
         None if progress is None else lambda step: progress(Step(*step)),
     )
-    estimate, status = _outcome(found, start)
-    return Alignment(
+    arrays = _arrays(found["numbers"], start.n_params, views[0].shape[2])
+    estimate, status = _outcome(STATUS_OF_CORE[found["status"]], arrays, start)
+    steps = found["steps"]
+    return Alignment.of_core(
+        steps,
         warp=estimate,
         status=status,
-        covariance=found["covariance"],
-        corner_std=found["corner_std"],
+        covariance=arrays.covariance,
+        corner_std=arrays.corner_std,
         cost=found["cost"],
         rms=found["rms"],
         correlation=found["correlation"],
         overlap=found["overlap"],
-        iterations=len(found["steps"]),
-        brightness=model(gain=found["gain"], bias=found["bias"]),
-        trace=tuple(Step(*step) for step in found["steps"]),
+        iterations=len(steps),
+        brightness=model(gain=arrays.gain, bias=arrays.bias),
         initial=start,
         method=fine,
         kernel=(sampling if found["kernel"] == sampling.code else last_sampling).name,
@@ -224,7 +234,7 @@ def _as_start(
 ) -> MatrixWarp | FunctionWarp:
     """Return the start, whose class is the model."""
     is_class = isinstance(warp, type) and issubclass(warp, Warp)
-    if not (is_class or isinstance(warp, str | Warp)):
+    if not (isinstance(warp, str) or is_class or isinstance(warp, Warp)):
         hint = "; photalign.warp(function, p0) makes one" if callable(warp) else ""
         raise TypeError(
             f"warp: expected a name, a class or a warp, got {warp!r:.60}{hint}"
@@ -255,7 +265,7 @@ def _model(
         return start.params, 0, start.compiled
     return (
         np.ascontiguousarray(start.matrix),
-        list(WARPS.values()).index(type(start)),
+        _WARP_CODES[type(start)],
         None,
     )
 
@@ -338,7 +348,7 @@ def _checked(value: _T | None, default: _T, cls: type[_T], name: str) -> _T:
 
 def _chosen_kernels(kernel: str) -> tuple[Kernel, Kernel]:
     """Return the kernel of the finest level and that of its last steps."""
-    known = choice(kernel, ["auto", *ALIGNMENT_KERNELS], "kernel")
+    known = choice(kernel, _KERNELS, "kernel")
     if known == "auto":
         return (
             ALIGNMENT_KERNELS["bspline3_direct"],
@@ -354,22 +364,45 @@ def _compositions(method: str, kernel: Kernel) -> tuple[str, str]:
     noise is not that of the sample, has the least bias; with the linear kernel,
     which does not smooth the noise, the mean of both gradients has.
     """
-    known = choice(method, ["auto", *METHODS], "method")
+    known = choice(method, _METHODS, "method")
     if known != "auto":
         return known, known
     return ("esm" if kernel.taps == 2 else "inverse"), "esm"
 
 
+class _Arrays(NamedTuple):
+    """What the core found."""
+
+    matrix: FloatArray
+    corner_std: FloatArray
+    gain: FloatArray
+    bias: FloatArray
+    covariance: FloatArray
+    params: FloatArray  # of a function
+
+
+def _arrays(numbers: FloatArray, parameters: int, channels: int) -> _Arrays:
+    """Return the arrays that come side by side in one."""
+    bias = 17 + channels
+    covariance = bias + channels
+    params = covariance + parameters * parameters
+    return _Arrays(
+        numbers[:9].reshape(3, 3),
+        numbers[9:17].reshape(4, 2),
+        numbers[17:bias],
+        numbers[bias:covariance],
+        numbers[covariance:params].reshape(parameters, parameters),
+        numbers[params:],
+    )
+
+
 def _outcome(
-    found: dict[str, Any], start: MatrixWarp | FunctionWarp
+    status: Status, arrays: _Arrays, start: MatrixWarp | FunctionWarp
 ) -> tuple[Warp, Status]:
     """Return the warp and how it ended; a matrix that is no warp is a failure."""
     try:
-        estimate: Warp
         if isinstance(start, FunctionWarp):
-            estimate = start.with_params(found["params"])
-        else:
-            estimate = type(start)(found["matrix"])
+            return start.with_params(arrays.params), status
+        return type(start)(arrays.matrix), status
     except ValueError:
         return start, Status.NONFINITE
-    return estimate, STATUS_OF_CORE[found["status"]]

@@ -177,6 +177,10 @@ LOSSES: dict[str, type[Loss]] = {
 }
 
 
+_PRESETS: dict[str, Loss] = {name: cls() for name, cls in LOSSES.items()}
+_PRESETS["robust"] = Tukey(tuning=2.8)
+
+
 def as_loss(loss: str | Loss) -> Loss:
     """Return the loss that a name stands for.
 
@@ -191,6 +195,4 @@ def as_loss(loss: str | Loss) -> Loss:
     """
     if isinstance(loss, Loss):
         return loss
-    known = [*LOSSES, "robust"]
-    name = choice(loss, known, "loss")
-    return Tukey(tuning=2.8) if name == "robust" else LOSSES[name]()
+    return _PRESETS[choice(loss, _PRESETS, "loss")]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from os import PathLike
 from typing import Any
@@ -137,6 +138,11 @@ class Step:
     selected: float = 1.0
 
 
+def _step(row: Sequence[float]) -> Step:
+    level, iteration, *numbers, accepted, scale, selected = row
+    return Step(int(level), int(iteration), *numbers, bool(accepted), scale, selected)
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Alignment:
     """The result of `photalign.align`.
@@ -214,6 +220,21 @@ class Alignment:
     moving: Array = field(repr=False)
     reference_mask: Array | None = field(default=None, repr=False)
     moving_mask: Array | None = field(default=None, repr=False)
+
+    @classmethod
+    def of_core(cls, steps: FloatArray, **fields: Any) -> Alignment:
+        """Return the result with the steps as rows of numbers, which may never be read.
+
+        Parameters
+        ----------
+        steps : ndarray, shape (N, 8), float64
+            The fields of a `Step` in each row.
+        **fields
+            All other attributes.
+        """
+        result = object.__new__(cls)
+        result.__dict__.update(fields, _steps=steps)
+        return result
 
     def __repr__(self) -> str:
         """One line: how it ended, the warp, and how sure it is."""
@@ -303,6 +324,25 @@ class Alignment:
     def to_json(self) -> str:
         """Return `to_dict` as JSON text."""
         return json.dumps(self.to_dict(), indent=2, allow_nan=False)
+
+
+class _Trace:
+    """Steps of numbers, made when they are first asked for.
+
+    Whatever an alignment's own dictionary has goes before.
+    """
+
+    def __get__(
+        self, result: Alignment | None, owner: type[Alignment]
+    ) -> tuple[Step, ...] | _Trace:
+        if result is None:
+            return self
+        values = result.__dict__
+        values["trace"] = trace = tuple(map(_step, values["_steps"].tolist()))
+        return trace
+
+
+Alignment.trace = _Trace()  # type: ignore[assignment]
 
 
 def _numbers(value: Any) -> Any:

@@ -32,6 +32,7 @@ struct AlignOptions {
       Kernel::bspline5;  // of the last steps, where the noise is low enough to need it
   Composition composition = Composition::inverse;  // of the two finest levels
   Composition coarse_composition = Composition::esm;
+  bool has_instrument = false;  // the last steps take a gradient of their own, see instrument.hpp
   Brightness brightness = Brightness::none;
   LossKind loss = LossKind::squared;
   double loss_scale = 0;  // standard deviation of the residuals; estimated if 0

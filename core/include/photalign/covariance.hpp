@@ -58,8 +58,6 @@ struct Conclusion {
   NormalEquations equations;  // A and J'psi
   Matrix spread;              // B, but for the variance of the influence
 
-  // What suits the residuals, if the sums are those of the kernel's own gradient.
-  Instrument best_instrument() const;
   // Whether the samples of the noise are like the rest: they may have missed all texture.
   bool is_told_by(const Noise& noise) const;
 };

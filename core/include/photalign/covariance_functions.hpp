@@ -24,7 +24,9 @@ struct ReviewSums {
   // The influence psi = rho'(r^2) r: its squares, and those of its weights.
   double square = 0, weight = 0;
   double information = 0;  // squared weights times the squared length of the gradient
-  double at_edges = 0;     // psi^2 times the same
+  // With the loss's weights: sums of 1, r^2, the squared length of the reference's gradient, and
+  // both.
+  double weights = 0, weighted_rr = 0, texture = 0, texture_rr = 0;
 };
 
 // Of the influence in samples, at each lag along rows and along columns: [0] sum of

@@ -1,29 +1,30 @@
-// What the last steps multiply residuals with: a gradient of the reference, between sharp and
-// smooth.
-//
-// Any gradient of the reference makes estimating equations that vanish at the truth. Under white
-// noise the gradient of the unsmoothed image is the best, because residuals of a direct B-spline
-// are smoothed and it undoes that; where residuals are largest at the edges they are aliasing, of
-// which a smooth gradient sees the least.
+// How the reference enters the estimating equations of the last steps: chosen from the images.
 #pragma once
+
+#include "covariance.hpp"
 
 namespace photalign {
 
-struct Instrument {
-  bool used = false;  // if not, the gradient is that of the kernel
-  // Along the derivative: weights of the differences of the pixels 1 and 2 away on both sides.
-  float near = 0, far = 0;
-  float beside = 0;  // across it: the weight of either neighbor
-};
+// Smoothness of the gradient that residuals are multiplied with, from 0 to 1.
+//
+// 0 is the efficient one as long as residuals are white noise. Where they are larger on edges they
+// are not noise but aliasing, or what else a model lacks, and where they are larger than the
+// gradients these are noise themselves; both ask for a smoother one.
+float smoothness_of_instrument(const ReviewSums& at_end);
 
-// From sharp at 0 to smooth at 1.
-constexpr Instrument instrument_of(double smoothness) {
-  constexpr double sharpest = 0.14, smoothest = -0.125, widest = 0.25;
-  const double far = sharpest + smoothness * (smoothest - sharpest);
-  return {.used = true,
-          .near = static_cast<float>(0.5 + 2 * far),
-          .far = static_cast<float>(-far),
-          .beside = static_cast<float>(widest * smoothness)};
-}
+// Whether residuals are not much larger on edges.
+bool is_noise(const ReviewSums& residuals);
+
+// Variances along x and y, in the frame of the reference, of the smoothing that a direct cubic
+// B-spline does in the moving image. That and the averaging over the area of a pixel are scaled by
+// the warp.
+struct Spread {
+  float x = third, y = third;
+  static constexpr float third = 1.0f / 3;  // of the kernel's own stencil
+
+  Spread() = default;
+  Spread(const Matrix3& warp, Point at);
+  bool is_own() const;
+};
 
 }  // namespace photalign

@@ -3,6 +3,7 @@
 
 #include <utility>
 
+#include "kernels.hpp"
 #include "simd.hpp"
 
 PHOTALIGN_ISA_BEGIN
@@ -17,6 +18,16 @@ inline V even_elements(V a, V b, std::integer_sequence<int, i...>) {
 template <class V, int... i>
 inline V odd_elements(V a, V b, std::integer_sequence<int, i...>) {
   return __builtin_shufflevector(a, b, (2 * i + 1)...);
+}
+
+// Of two vectors in a row.
+template <class V>
+inline V even_elements(V a, V b) {
+  return even_elements(a, b, std::make_integer_sequence<int, size_of<V>>{});
+}
+template <class V>
+inline V odd_elements(V a, V b) {
+  return odd_elements(a, b, std::make_integer_sequence<int, size_of<V>>{});
 }
 
 // What took turns in n vectors in a row, [element][quantity], becomes one vector a quantity. n is a

@@ -97,8 +97,14 @@ class LevelProblem {
   bool is_matrix() const { return !mappers_; }
   bool has_brightness() const { return brightness_ != Brightness::none; }
   void set_threshold(double threshold) { pass_.threshold = static_cast<float>(threshold); }
-  void set_instrument(const Instrument& instrument) { pass_.instrument = instrument; }
   void set_loss(LossKind loss) { pass_.loss = loss; }
+  // See instrument_rows.hpp.
+  void set_instrument(float smoothness) { pass_.instrument = smoothness; }
+  void match_spread(float along_x, float along_y) {
+    pass_.is_matched = true;
+    pass_.spread[0] = along_x;
+    pass_.spread[1] = along_y;
+  }
 
   NormalEquations equations(const Evaluation& at) const {
     return {*warp_, has_brightness(), at.channels, at.motion};

@@ -6,7 +6,6 @@
 
 #include "choices.hpp"
 #include "image.hpp"
-#include "instrument.hpp"
 #include "mapped_pixels.hpp"
 
 namespace photalign {
@@ -77,7 +76,11 @@ struct TilePass {
   double offset = 0;                      // subtracted from both images before anything else
   Kernel kernel = Kernel::linear;
   Composition composition = Composition::forward;
-  Instrument instrument;
+  // How smooth the gradient of the reference is that the estimating equations take, from 0 to 1;
+  // the kernel's own if negative. See instrument_rows.hpp, also for the spread.
+  float instrument = -1;
+  bool is_matched = false;
+  float spread[2] = {};
   LossKind loss = LossKind::squared;
   float threshold = 0;
   int degree = 0;                                // of the polynomials above

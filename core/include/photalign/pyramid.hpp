@@ -6,6 +6,7 @@
 
 #include "image.hpp"
 #include "parallel.hpp"
+#include "uninitialized.hpp"
 
 namespace photalign {
 
@@ -25,7 +26,7 @@ class Pyramid {
 
  private:
   std::vector<Level> levels_;
-  std::vector<std::vector<float>> planes_;
+  UninitializedFloats planes_;
 };
 
 // A value near the middle of the image's range: subtracting it keeps sums of squares exact.

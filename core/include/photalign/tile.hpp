@@ -13,6 +13,7 @@
 #include "image.hpp"
 #include "linearize_functions.hpp"
 #include "simd.hpp"
+#include "spaced_elements.hpp"
 
 PHOTALIGN_ISA_BEGIN
 
@@ -36,6 +37,19 @@ T read(const std::byte* from) {
   return value;
 }
 
+// Of pixels `step` elements apart, 1 for those side by side. The last vector overlaps the one
+// before, so that nothing beyond the row is read.
+template <class T, int step>
+void convert_spaced(const std::byte* from, std::int64_t count, float shift, float* to) {
+  constexpr std::int64_t together = spaced_together<T, step>;
+  for (std::int64_t i = 0;; i = std::min(i + together, count - together)) {
+    Float found[together / lanes];
+    load_spaced<T, step>(from + i * step * static_cast<std::int64_t>(sizeof(T)), found);
+    for (int k = 0; k < together / lanes; ++k) store(to + i + k * lanes, found[k] - shift);
+    if (i == count - together) return;
+  }
+}
+
 template <class T>
 void convert_row(const std::byte* from, std::int64_t step, std::int64_t count, double offset,
                  float* to) {
@@ -44,17 +58,18 @@ void convert_row(const std::byte* from, std::int64_t step, std::int64_t count, d
       to[i] = static_cast<float>(read<T>(from + i * step) - offset);
   } else {
     const float shift = static_cast<float>(offset);
-    if (step != sizeof(T) || count < lanes) {
-      for (std::int64_t i = 0; i < count; ++i)
-        to[i] = static_cast<float>(read<T>(from + i * step)) - shift;
-      return;
+    constexpr std::int64_t size = sizeof(T);
+    if (step == size && count >= spaced_together<T, 1>)
+      return convert_spaced<T, 1>(from, count, shift, to);
+    if constexpr (has_spaced) {
+      // Colors take turns.
+      if (step == 3 * size && count >= spaced_together<T, 3>)
+        return convert_spaced<T, 3>(from, count, shift, to);
+      if (step == 4 * size && count >= spaced_together<T, 4>)
+        return convert_spaced<T, 4>(from, count, shift, to);
     }
-    // The last vector overlaps the one before, so that nothing beyond the row is read.
-    for (std::int64_t i = 0;; i = std::min(i + lanes, count - lanes)) {
-      const std::byte* at = from + i * static_cast<std::int64_t>(sizeof(T));
-      store(to + i, load_as_float(reinterpret_cast<const T*>(at)) - shift);
-      if (i == count - lanes) return;
-    }
+    for (std::int64_t i = 0; i < count; ++i)
+      to[i] = static_cast<float>(read<T>(from + i * step)) - shift;
   }
 }
 
@@ -75,15 +90,27 @@ inline void convert_row(const Image& image, std::int64_t x, std::int64_t y, std:
   }
 }
 
+template <class T>
+void invalidate_row(const std::byte* from, std::int64_t step, std::int64_t count, float* row) {
+  if (step == sizeof(T) && count >= lanes) {
+    for (std::int64_t i = 0;; i = std::min(i + lanes, count - lanes)) {
+      const Float weights = load_as_float(reinterpret_cast<const T*>(from) + i);
+      store(row + i, select(weights > Float{}, load(row + i), splat(invalid())));
+      if (i == count - lanes) return;
+    }
+  }
+  for (std::int64_t i = 0; i < count; ++i)
+    if (!(read<T>(from + i * step) > 0)) row[i] = invalid();
+}
+
 // Weights at or below zero, and NaN, make the pixel invalid.
 inline void invalidate_row(const Image& weight, std::int64_t x, std::int64_t y, std::int64_t count,
                            float* row) {
-  for (std::int64_t i = 0; i < count; ++i) {
-    const std::byte* at = weight.at(y, x + i, 0);
-    const bool valid =
-        weight.dtype == DType::u8 ? read<std::uint8_t>(at) != 0 : read<float>(at) > 0;
-    if (!valid) row[i] = invalid();
-  }
+  const std::byte* from = weight.at(y, x, 0);
+  if (weight.dtype == DType::u8)
+    invalidate_row<std::uint8_t>(from, weight.column_stride, count, row);
+  else
+    invalidate_row<float>(from, weight.column_stride, count, row);
 }
 
 // True where the pixels can be used in place: floats, in rows, nothing to subtract or to

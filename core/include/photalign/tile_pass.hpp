@@ -158,7 +158,7 @@ enum class Gradients {
   moving,     // (gx, gy) is the moving image's, in the frame of the reference and with the gain
   reference,  // (gx, gy) is the reference's
   mean,       // (gx, gy) is the mean of both
-  both        // (gx, gy) is the moving image's, (tx, ty) the reference's, (zx, zy) the instrument's
+  both        // (gx, gy) is the moving image's and (tx, ty) the reference's
 };
 
 // The gradient that the Jacobian of a composition takes.
@@ -252,16 +252,6 @@ inline void finish_row(Gradients gradients, float gain, float bias, const Masks&
   }
 }
 
-// Where the instrument reaches an invalid pixel, and the kernel does not, its gradient will do.
-inline void complete_instrument(int count, Workspace& work) {
-  for (int i = 0; i < count; i += lanes) {
-    const Float x = load(work.zx + i), y = load(work.zy + i);
-    const Int known = is_finite(x) & is_finite(y);
-    store(work.zx + i, select(known, x, load(work.tx + i)));
-    store(work.zy + i, select(known, y, load(work.ty + i)));
-  }
-}
-
 // Compares the rectangle `r` of one channel under `estimate`, row by row. A rectangle whose
 // footprint is too large for the caches is split.
 template <class K>
@@ -288,9 +278,9 @@ void compare(const TilePass& pass, const Estimate& estimate, Gradients gradients
     return;
   }
 
-  const bool by_instrument = gradients == Gradients::both && pass.instrument.used;
-  const int reach =
-      std::max(stencil_radius<K>(need_reference(gradients)), by_instrument ? instrument_radius : 0);
+  const bool has_instrument = gradients == Gradients::both && pass.instrument >= 0;
+  const int reach = std::max({stencil_radius<K>(need_reference(gradients)),
+                              has_instrument ? Instrument::radius : 0, pass.is_matched ? 1 : 0});
   const Patch reference =
       cut(pass.reference, pass.reference_weight, channel, pass.offset,
           {r.x - reach, r.y - reach, r.width + 2 * reach, r.height + 2 * reach}, work.reference);
@@ -313,13 +303,13 @@ void compare(const TilePass& pass, const Estimate& estimate, Gradients gradients
   for (std::int64_t y = r.y; y < r.y + r.height; ++y) {
     if (need_reference(gradients))
       reference_row<K, true>(reference, r.x, y, count, work.stencil, work.target, work.tx, work.ty);
-    if (by_instrument)
-      instrument_row(reference, pass.instrument, r.x, y, count, work.stencil, work.zx, work.zy);
     // In forward composition the reference's gradient does not decide which pixels are valid.
     if (!need_reference(gradients) ||
         (gradients == Gradients::both && pass.composition == Composition::forward))
       reference_row<K, false>(reference, r.x, y, count, work.stencil, work.target, nullptr,
                               nullptr);
+    if (pass.is_matched)
+      matched_row(pass.spread, reference, r.x, y, count, work.stencil, work.target);
     if (footprint.empty) {
       std::fill(work.value, work.value + row_floats, invalid());
     } else {
@@ -351,7 +341,9 @@ void compare(const TilePass& pass, const Estimate& estimate, Gradients gradients
       masks.reference = work.reference_mask;
     }
     finish_row(gradients, gain, bias, masks, count, work);
-    if (by_instrument) complete_instrument(count, work);
+    if (has_instrument)
+      instrument_row(Instrument(pass.instrument), reference, r.x, y, count, work.stencil, work.tx,
+                     work.ty, work.zx, work.zy);
     sink.take(r.x, y, count, work);
   }
 }

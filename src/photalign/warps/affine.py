@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from photalign._checks import as_points
-from photalign.warps._reading import read_params, short_rows
+from photalign.warps._reading import Rows, read_params, short_rows
 from photalign.warps.matrix import MatrixWarp
 
 
@@ -38,8 +38,8 @@ class Affine(MatrixWarp):
     _form: ClassVar[str] = "[[m00, m01, m02], [m10, m11, m12], [0, 0, 1]]"
 
     @staticmethod
-    def _nearest(matrix: NDArray[np.float64]) -> NDArray[np.float64]:
-        return np.vstack([matrix[:2], [0.0, 0.0, 1.0]])
+    def _nearest(matrix: Rows) -> Rows:
+        return [*matrix[:2], [0.0, 0.0, 1.0]]
 
     @property
     def params(self) -> NDArray[np.float64]:

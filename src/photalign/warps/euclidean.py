@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from typing import ClassVar, Self
 
 import numpy as np
@@ -10,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from photalign._checks import as_points
 from photalign.warps._mapping import map_rows
-from photalign.warps._reading import read_params
+from photalign.warps._reading import Rows, read_params
 from photalign.warps.matrix import MatrixWarp
 from photalign.warps.similarity import Similarity
 
@@ -45,13 +46,13 @@ class Euclidean(MatrixWarp):
     _form: ClassVar[str] = "[[c, -s, tx], [s, c, ty], [0, 0, 1]] with c*c + s*s = 1"
 
     @staticmethod
-    def _nearest(matrix: NDArray[np.float64]) -> NDArray[np.float64]:
-        nearest = Similarity._nearest(matrix)
-        c, s = nearest[:2, 0].tolist()
+    def _nearest(matrix: Rows) -> Rows:
+        (c, _, tx), (s, _, ty), last = Similarity._nearest(matrix)
         # What is a rotation to rounding stays as it is, to the last bit.
-        if abs(c * c + s * s - 1) > 8 * np.finfo(np.float64).eps:
-            nearest[:2, :2] /= math.hypot(c, s) or 1.0  # 0 for a reflection
-        return nearest
+        if abs(c * c + s * s - 1) > 8 * sys.float_info.epsilon:
+            size = math.hypot(c, s) or 1.0  # 0 for a reflection
+            c, s = c / size, s / size
+        return [[c, -s, tx], [s, c, ty], last]
 
     @property
     def params(self) -> NDArray[np.float64]:

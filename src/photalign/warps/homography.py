@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from photalign._checks import as_points
 from photalign.warps._mapping import map_rows
-from photalign.warps._reading import read_params, short_rows
+from photalign.warps._reading import Rows, read_params, short_rows
 from photalign.warps.matrix import MatrixWarp
 
 
@@ -48,7 +48,7 @@ class Homography(MatrixWarp):
     _shapes: ClassVar[tuple[tuple[int, int], ...]] = ((3, 3),)
 
     @staticmethod
-    def _nearest(matrix: NDArray[np.float64]) -> NDArray[np.float64]:
+    def _nearest(matrix: Rows) -> Rows:
         return matrix
 
     @property

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from photalign._checks import as_points
 from photalign.warps._mapping import map_rows
-from photalign.warps._reading import is_close, is_invertible, read_matrix
+from photalign.warps._reading import Rows, is_close, is_invertible, read_matrix
 from photalign.warps.base import Warp
 
 
@@ -65,22 +65,21 @@ class MatrixWarp(Warp):
     def __init__(self, matrix: ArrayLike) -> None:
         given, tolerance = read_matrix(matrix, self._shapes)
         if not is_invertible(given, tolerance):
-            raise ValueError(
-                f"matrix: expected an invertible matrix, got {given.tolist()}"
-            )
+            raise ValueError(f"matrix: expected an invertible matrix, got {given}")
         nearest = self._nearest(given)
         if not is_close(given, nearest, tolerance):
-            other = "Affine" if given[2].tolist() == [0, 0, 1] else "Homography"
+            other = "Affine" if given[2] == [0, 0, 1] else "Homography"
             raise ValueError(
                 f"matrix: expected {self._form} to a relative {tolerance:g}, "
-                f"got {given.tolist()}; {other}(matrix) takes it"
+                f"got {given}; {other}(matrix) takes it"
             )
-        self._matrix = nearest + 0.0  # -0.0 becomes 0.0: equal warps look alike
+        # -0.0 becomes 0.0: equal warps look alike.
+        self._matrix = np.array(nearest) + 0.0
         self._matrix.setflags(write=False)
 
     @staticmethod
     @abstractmethod
-    def _nearest(matrix: NDArray[np.float64]) -> NDArray[np.float64]:
+    def _nearest(matrix: Rows) -> Rows:
         """Return the nearest matrix of the model; one of the model comes back as is."""
 
     @property

@@ -74,10 +74,10 @@ def as_warp(
     >>> as_warp([[1, 0, 3], [0, 1, -1]], Affine)
     Affine([[1, 0, 3], [0, 1, -1]])
     """
-    if isinstance(value, Warp):
-        return value
     if isinstance(value, str):
         return warp_class(value).identity()
+    if isinstance(value, Warp):
+        return value
     if isinstance(value, type) and issubclass(value, MatrixWarp):
         return value.identity()
     if isinstance(value, type):

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from photalign._checks import as_points
 from photalign.warps._mapping import map_rows
-from photalign.warps._reading import read_params
+from photalign.warps._reading import Rows, read_params
 from photalign.warps.matrix import MatrixWarp
 
 
@@ -43,10 +43,10 @@ class Similarity(MatrixWarp):
     _form: ClassVar[str] = "[[a, -b, tx], [b, a, ty], [0, 0, 1]]"
 
     @staticmethod
-    def _nearest(matrix: NDArray[np.float64]) -> NDArray[np.float64]:
-        (m00, m01, tx), (m10, m11, ty), _ = matrix.tolist()
+    def _nearest(matrix: Rows) -> Rows:
+        (m00, m01, tx), (m10, m11, ty), _ = matrix
         a, b = (m00 + m11) / 2, (m10 - m01) / 2
-        return np.array([[a, -b, tx], [b, a, ty], [0.0, 0.0, 1.0]])
+        return [[a, -b, tx], [b, a, ty], [0.0, 0.0, 1.0]]
 
     @property
     def params(self) -> NDArray[np.float64]:

@@ -7,7 +7,7 @@ from typing import ClassVar, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from photalign.warps._reading import read_params
+from photalign.warps._reading import Rows, read_params
 from photalign.warps.matrix import MatrixWarp
 
 
@@ -37,8 +37,9 @@ class Translation(MatrixWarp):
     _form: ClassVar[str] = "[[1, 0, tx], [0, 1, ty], [0, 0, 1]]"
 
     @staticmethod
-    def _nearest(matrix: NDArray[np.float64]) -> NDArray[np.float64]:
-        return np.array([[1.0, 0.0, matrix[0, 2]], [0.0, 1.0, matrix[1, 2]], [0, 0, 1]])
+    def _nearest(matrix: Rows) -> Rows:
+        (_, _, tx), (_, _, ty), _ = matrix
+        return [[1.0, 0.0, tx], [0.0, 1.0, ty], [0.0, 0.0, 1.0]]
 
     @property
     def params(self) -> NDArray[np.float64]:
