@@ -13,6 +13,7 @@ from rich.progress import track
 from benchmarks import (
     accuracy,
     autodiff,
+    efficiency,
     exactness,
     fused,
     large,
@@ -26,8 +27,8 @@ from benchmarks.table import Row, as_table, environment, write_json
 WIDTH = 166
 """Columns of the table where there is no terminal to ask."""
 PARTS = (
-    *("accuracy", "exactness", "speed", "sampling", "fused", "autodiff", "memory"),
-    "large",
+    *("accuracy", "exactness", "efficiency", "speed", "sampling", "fused", "autodiff"),
+    *("memory", "large"),
 )
 
 
@@ -55,6 +56,8 @@ def _measure(parts: list[str] | tuple[str, ...], quick: bool) -> Iterator[Row]:
         yield from accuracy.rows(count)
     if "exactness" in parts:
         yield from exactness.rows(count)
+    if "efficiency" in parts:
+        yield from efficiency.rows(count)
     if "speed" in parts:
         yield from speed.rows(count)
     if "sampling" in parts:

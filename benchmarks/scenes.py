@@ -63,7 +63,7 @@ PLACES = (
 
 
 def of_photograph(
-    place: Place, kind: str, count: int, noise: float
+    place: Place, kind: str, count: int, noise: float, dtype: DTypeLike = np.uint8
 ) -> Iterator[Problem]:
     """Views like those of `benchmarks.problems`, of any photograph and noise."""
     for seed in range(count):
@@ -71,8 +71,9 @@ def of_photograph(
         sigma = min(2.0 + 2 * (seed % 5), place.most_motion)
         truth = random_warp(kind, SHAPE, sigma, rng)
         x, y = rng.uniform(-place.spread, place.spread, size=2) + place.center
-        views = _views(place, truth, noise, rng, (x, y))
-        yield Problem(kind=kind, pair=views, bound=views.bound().corner_rms)
+        views = _views(place, truth, noise, rng, (x, y), dtype)
+        bound = views.bound().corner_rms if noise else np.nan
+        yield Problem(kind=kind, pair=views, bound=bound)
 
 
 def turned(place: Place, scale: float, degrees: float, count: int) -> Iterator[Problem]:
