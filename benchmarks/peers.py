@@ -18,7 +18,7 @@ from pystackreg import StackReg
 
 import photalign
 from benchmarks.problems import Problem
-from photalign.warps import Homography, Warp
+from photalign.warps import Homography, Translation, Warp
 
 Matrix = NDArray[np.float64]
 
@@ -30,7 +30,7 @@ class Method:
     name: str
     solve: Callable[[Problem], Any]
     """Gives the matrix that maps reference points to moving points, or raises."""
-    kinds: tuple[str, ...] = ("affine", "homography")
+    kinds: tuple[str, ...] = ("translation", "affine", "homography")
     masks: bool = False
     max_problems: int = 1000
     """A slow method is tried on the first few problems only."""
@@ -62,6 +62,7 @@ def solve_photalign(problem: Problem) -> Matrix:
         brightness=problem.brightness,
         loss=problem.loss,
         moving_mask=problem.moving_mask,
+        init=problem.start,
         threads=1,
     )
     return result.warp.matrix
@@ -77,7 +78,7 @@ def solve_ecc(problem: Problem) -> NDArray[np.float32]:
     _, matrix = cv2.findTransformECC(
         problem.pair.reference,
         problem.pair.moving,
-        _identity(problem.kind),
+        _start(problem),
         _MOTION[problem.kind],
         _CRITERIA,
         _mask_for_cv2(problem),
@@ -93,7 +94,7 @@ def solve_ecc_multi_scale(problem: Problem, blur: int = 5) -> NDArray[np.float32
     _, matrix = cv2.findTransformECCMultiScale(
         problem.pair.reference,
         problem.pair.moving,
-        _identity(problem.kind),
+        _start(problem),
         parameters,
         None,
         _mask_for_cv2(problem),
@@ -123,7 +124,8 @@ def solve_ecc_recipe(problem: Problem) -> NDArray[np.float32]:
 
 def solve_pystackreg(problem: Problem) -> Matrix:
     """Register with TurboReg's pyramid of cubic splines."""
-    register = StackReg(StackReg.AFFINE).register
+    kinds = {"translation": StackReg.TRANSLATION, "affine": StackReg.AFFINE}
+    register = StackReg(kinds[problem.kind]).register
     return register(problem.pair.reference, problem.pair.moving)
 
 
@@ -140,6 +142,11 @@ def solve_simpleitk(problem: Problem) -> Matrix:
     method.SetOptimizerScalesFromPhysicalShift()
     method.SetShrinkFactorsPerLevel([4, 2, 1])
     method.SetSmoothingSigmasPerLevel([2, 1, 0])
+    if problem.kind == "translation":
+        shift = sitk.TranslationTransform(2)
+        method.SetInitialTransform(shift, inPlace=True)
+        method.Execute(fixed, moving)
+        return Translation.from_params(shift.GetOffset()).matrix
     transform = sitk.AffineTransform(2)
     transform.SetCenter([(size - 1) / 2 for size in fixed.GetSize()])
     method.SetInitialTransform(transform, inPlace=True)
@@ -151,8 +158,10 @@ def solve_simpleitk(problem: Problem) -> Matrix:
     return np.vstack([np.column_stack([linear, shift]), [0, 0, 1]])
 
 
-def _identity(kind: str) -> NDArray[np.float32]:
-    return np.eye(3 if kind == "homography" else 2, 3, dtype=np.float32)
+def _start(problem: Problem) -> NDArray[np.float32]:
+    start = np.eye(3) if problem.start is None else problem.start
+    rows = 3 if problem.kind == "homography" else 2
+    return start[:rows].astype(np.float32)
 
 
 def _mask_for_cv2(problem: Problem) -> NDArray[np.uint8] | None:

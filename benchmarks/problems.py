@@ -34,6 +34,8 @@ class Problem:
     brightness: str = "none"
     loss: str = "squared"
     moving_mask: NDArray[np.bool_] | None = None
+    start: NDArray[np.float64] | None = None
+    """Where methods start that can be told; by default the identity."""
 
 
 def plain(kind: str, count: int, sigma: float | None = None) -> Iterator[Problem]:

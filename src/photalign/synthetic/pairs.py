@@ -96,7 +96,7 @@ class Pair:
         return cramer_rao(
             self.clean,
             self.truth,
-            self.shape,
+            self.moving.shape[:2],
             sigma,
             self.gain * sigma,
             mask=_at_nearest(usable, self.truth(pixel_grid(self.shape))),
