@@ -13,6 +13,8 @@ from rich.progress import track
 from benchmarks import (
     accuracy,
     autodiff,
+    efficiency,
+    exactness,
     fused,
     large,
     memory,
@@ -32,6 +34,8 @@ COUNT, QUICK_COUNT = 50, 10
 """Problems of each kind, and repetitions of each timing."""
 PARTS: dict[str, Callable[[int], Iterator[Row]]] = {
     "accuracy": accuracy.rows,
+    "exactness": exactness.rows,
+    "efficiency": efficiency.rows,
     "speed": speed.rows,
     "profile": profile.rows,
     "sampling": sampling.rows,

@@ -9,7 +9,7 @@ from rich.table import Table
 
 COLUMNS = (
     *("task", "method", "converged", "error / bound", "error", "cost", "quartiles"),
-    *("share", "x ours", "x peer", "target"),
+    *("scale error", "t", "share", "x ours", "x peer", "target"),
 )
 VERDICT = {True: " [green]met", False: " [red]missed", None: ""}
 
@@ -40,6 +40,10 @@ class Row:
     """How many times as fast as the peer that the task sets beside it."""
     share: float | None = None
     """Of the whole that the task takes apart, 0 to 1."""
+    scale_error: float | None = None
+    """Mean error of the estimated scale, in parts per million."""
+    deviations: float | None = None
+    """A mean error in units of its standard error, Student's t."""
     target: str = ""
     met: bool | None = None
 
@@ -70,6 +74,8 @@ def cells(row: Row) -> dict[str, str]:
         f"{row.error:.2g} px" if row.error is not None else "",
         f"{_number(row.cost)} {row.unit}" if row.cost is not None else "",
         " to ".join(map(_number, row.quartiles)) if row.quartiles else "",
+        f"{row.scale_error:.1f} ppm" if row.scale_error is not None else "",
+        f"{row.deviations:.1f}" if row.deviations is not None else "",
         f"{row.share:.1%}" if row.share is not None else "",
         _times(row.times_ours) if row.times_ours is not None else "",
         _times(row.speedup) if row.speedup is not None else "",

@@ -118,13 +118,20 @@ def test_optimum_is_the_oracles(kernel, method, kind, brightness, rng):
 def test_reported_numbers_are_the_oracles(kernel, loss, rng):
     reference, moving, _, start = scene_of("affine", rng)
     moving = (moving - 10) / 1.3
+    # "auto" might smooth the reference as the warp scales the moving image.
     found = pa.align(
-        reference, moving, init=start, kernel=kernel, loss=loss, brightness="gain_bias"
+        reference,
+        moving,
+        init=start,
+        method="inverse",
+        kernel=kernel,
+        loss=loss,
+        brightness="gain_bias",
     )
     model = found.brightness
     at = Estimate(found.warp.matrix, model.gain[0], model.bias[0])
     oracle = Problem(
-        reference=reference, moving=moving, kernel=kernel, method=found.method
+        reference=reference, moving=moving, kernel=kernel, method="inverse"
     )
     residual, value, _ = oracle.compare(at)
     valid = np.isfinite(residual)
