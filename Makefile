@@ -17,7 +17,7 @@ help:
 	@echo "make check     formatting, lint and types only"
 	@echo "make format    format all sources"
 	@echo "make docs      build the documentation into site/"
-	@echo "make bench     measure accuracy, speed and memory beside the peers"
+	@echo "make bench     measure accuracy, speed and memory beside the peers, say what got worse"
 	@echo "make sanitize  run the tests of the core with the sanitizers"
 	@echo "make clean     remove everything that was made"
 

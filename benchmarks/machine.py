@@ -2,11 +2,30 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from threading import Thread
 
 import numpy as np
 
 from benchmarks.timing import in_turn
+from photalign import _core
+
+
+def kind_of_machine() -> str:
+    """Return what decides about ratios of times: processor and instruction set."""
+    family = " ".join(processor(key) for key in ("vendor_id", "cpu family", "model"))
+    return f"{family}, {_core.variant()}"
+
+
+def processor(key: str) -> str:
+    """Return what Linux says of the processor: "model name" and the like."""
+    information = Path("/proc/cpuinfo")
+    if information.exists():
+        for line in information.read_text().splitlines():
+            name, _, value = line.partition(":")
+            if name.strip() == key:
+                return value.strip()
+    return "unknown"
 
 
 def copy_bandwidth(size: int, repeats: int) -> list[float]:

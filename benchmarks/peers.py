@@ -80,7 +80,7 @@ def solve_ecc(problem: Problem) -> NDArray[np.float32]:
         problem.pair.moving,
         _start(problem),
         _MOTION[problem.kind],
-        (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, 50, 1e-3),
+        _CRITERIA,
         _mask_for_cv2(problem),
     )
     return _square(matrix)
@@ -105,6 +105,21 @@ def solve_ecc_multi_scale(problem: Problem, blur: int = 5) -> NDArray[np.float32
 def solve_ecc_unblurred(problem: Problem) -> NDArray[np.float32]:
     """Use the pyramid with the blur off: the best of OpenCV that we found."""
     return solve_ecc_multi_scale(problem, blur=1)
+
+
+def solve_ecc_recipe(problem: Problem) -> NDArray[np.float32]:
+    """Use the pyramid by default, and from its result full resolution without blur."""
+    start = solve_ecc_multi_scale(problem)
+    _, matrix = cv2.findTransformECC(
+        problem.pair.reference,
+        problem.pair.moving,
+        start[: len(_start(problem))].copy(),
+        _MOTION[problem.kind],
+        _CRITERIA,
+        _mask_for_cv2(problem),
+        1,
+    )
+    return _square(matrix)
 
 
 def solve_pystackreg(problem: Problem) -> Matrix:
@@ -158,6 +173,7 @@ def _square(matrix: NDArray[np.float32]) -> NDArray[np.float32]:
     return matrix if len(matrix) == 3 else np.vstack([matrix, np.float32([0, 0, 1])])
 
 
+_CRITERIA = (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, 50, 1e-3)
 _MOTION = {
     "translation": cv2.MOTION_TRANSLATION,
     "affine": cv2.MOTION_AFFINE,
@@ -169,16 +185,22 @@ MULTI_SCALE = Method(name="OpenCV ECC-MS", solve=solve_ecc_multi_scale, masks=Tr
 PYSTACKREG = Method(
     name="pystackreg", solve=solve_pystackreg, kinds=("translation", "affine")
 )
+ECC = Method(name="OpenCV ECC", solve=solve_ecc, masks=True)
+RECIPE = Method(
+    name="OpenCV ECC-MS, then ECC without blur", solve=solve_ecc_recipe, masks=True
+)
+SIMPLEITK = Method(
+    name="SimpleITK",
+    solve=solve_simpleitk,
+    kinds=("translation", "affine"),
+    max_problems=5,
+)
 METHODS = (
     PHOTALIGN,
-    Method(name="OpenCV ECC", solve=solve_ecc, masks=True),
+    ECC,
     MULTI_SCALE,
     Method(name="OpenCV ECC-MS, no blur", solve=solve_ecc_unblurred, masks=True),
+    RECIPE,
     PYSTACKREG,
-    Method(
-        name="SimpleITK",
-        solve=solve_simpleitk,
-        kinds=("translation", "affine"),
-        max_problems=5,
-    ),
+    SIMPLEITK,
 )

@@ -38,10 +38,10 @@ class Problem:
     """Where methods start that can be told; by default the identity."""
 
 
-def plain(kind: str, count: int) -> Iterator[Problem]:
-    """Nothing but motion and noise, the corners off by 2 to 10 pixels."""
+def plain(kind: str, count: int, sigma: float | None = None) -> Iterator[Problem]:
+    """Nothing but motion and noise, the corners off by 2 to 10 pixels, or `sigma`."""
     for seed in range(count):
-        views = _pair(kind, seed)
+        views = _pair(kind, seed, sigma)
         yield Problem(kind=kind, pair=views, bound=views.bound().corner_rms)
 
 
@@ -70,9 +70,10 @@ def masked(kind: str, count: int) -> Iterator[Problem]:
         yield Problem(kind=kind, pair=views, bound=bound, moving_mask=mask)
 
 
-def _pair(kind: str, seed: int, **settings: object) -> Pair:
+def _pair(kind: str, seed: int, sigma: float | None = None, **settings: object) -> Pair:
     rng = np.random.default_rng([seed, len(kind)])
-    sigma = CORNER_SIGMAS[seed % len(CORNER_SIGMAS)]
+    if sigma is None:
+        sigma = CORNER_SIGMAS[seed % len(CORNER_SIGMAS)]
     truth = random_warp(kind, SHAPE, sigma, rng)
     center = rng.uniform(655, 755, size=2)
     return pair(

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 import photalign
-from benchmarks.machine import Arithmetic, copy_bandwidth
+from benchmarks import threads
+from benchmarks.machine import copy_bandwidth
 from benchmarks.table import Row
 from benchmarks.timing import Timing, in_turn, photalign_threads
 
@@ -69,6 +70,7 @@ class Floor:
             method=f"{size / 1e6:.3g} MB through {self.place}",
             cost=cost,
             unit=unit,
+            is_steady=False,  # others use the same memory
             times_ours=cost / ours,
         )
 
@@ -320,31 +322,10 @@ def _two_threads(repeats: int) -> Iterator[Row]:
     """How much faster two threads are, beside what they gain at pure arithmetic."""
     sampler = photalign.Sampler(_image())
     points = np.random.default_rng(5).uniform(0, SIZE - 1, (MANY, 2))
-    arithmetic = Arithmetic()
 
-    def sample(threads: int) -> None:
-        with photalign_threads(threads):
+    def sample(count: int) -> None:
+        with photalign_threads(count):
             sampler.value_and_grad(points)
 
-    times = in_turn(
-        {
-            "one": lambda: sample(1),
-            "two": lambda: sample(2),
-            "load": arithmetic,
-            "two loads": arithmetic.twice_at_once,
-        },
-        repeats,
-    )
-    ours = Timing.of(_ratios(times["one"], times["two"]))
-    best = Timing.of(_ratios(times["load"], times["two loads"])) * 2
-    for method, timing in ((OURS, ours), ("NumPy, arithmetic in the caches", best)):
-        is_ours = method == OURS
-        yield Row(
-            task="two threads, 10⁶ random points, RGB uint8, linear",
-            method=method,
-            cost=timing.median,
-            unit="x one",
-            quartiles=timing.quartiles,
-            target="0.9 x NumPy," if is_ours else "",
-            met=timing.median >= 0.9 * best.median if is_ours else None,
-        )
+    task = "10⁶ random points, RGB uint8, linear"
+    yield from threads.rows(task, OURS, sample, repeats)

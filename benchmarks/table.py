@@ -2,22 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
-from platform import machine, python_version
+from dataclasses import dataclass
 
 from rich.table import Table
 
-PACKAGES = (
-    *("photalign", "numpy", "scipy", "opencv-python-headless", "pystackreg"),
-    *("SimpleITK", "jax", "torch"),
-)
 COLUMNS = (
     *("task", "method", "converged", "error / bound", "error", "cost", "quartiles"),
-    *("scale error", "t", "x ours", "target"),
+    *("share", "scale error", "t", "x ours", "x peer", "target"),
 )
 VERDICT = {True: " [green]met", False: " [red]missed", None: ""}
 
@@ -30,6 +22,8 @@ class Row:
     method: str
     converged: tuple[int, int] | None = None
     """Problems solved to less than 0.5 px RMS corner error, of so many."""
+    problems: int | None = None
+    """What was measured is of so many problems, where ``converged`` does not say it."""
     ratio: float | None = None
     """RMS corner error in units of the Cramer-Rao bound, over the solved problems."""
     error: float | None = None
@@ -38,8 +32,14 @@ class Row:
     """Time or memory, in ``unit``."""
     unit: str = ""
     quartiles: tuple[float, float] | None = None
+    is_steady: bool = True
+    """Whether the cost was measured so that runs agree about its ratios."""
     times_ours: float | None = None
     """Cost in units of photalign's in the same task."""
+    speedup: float | None = None
+    """How many times as fast as the peer that the task sets beside it."""
+    share: float | None = None
+    """Of the whole that the task takes apart, 0 to 1."""
     scale_error: float | None = None
     """Mean error of the estimated scale, in parts per million."""
     deviations: float | None = None
@@ -50,21 +50,21 @@ class Row:
 
 def as_table(rows: Sequence[Row], title: str) -> Table:
     """Lay out the rows, a line between tasks, without the columns that are empty."""
-    cells = [_cells(row) for row in rows]
-    used = [name for name in COLUMNS if any(filled[name] for filled in cells)]
+    filled = [cells(row) for row in rows]
+    used = [name for name in COLUMNS if any(row[name] for row in filled)]
     table = Table(title=title)
     for name in used:
         is_text = name in ("task", "method", "target")
         table.add_column(name, justify="left" if is_text else "right", no_wrap=True)
     for i, row in enumerate(rows):
         if i > 0 and rows[i - 1].task == row.task:
-            cells[i]["task"] = ""
+            filled[i]["task"] = ""
         last = i + 1 == len(rows) or rows[i + 1].task != row.task
-        table.add_row(*(cells[i][name] for name in used), end_section=last)
+        table.add_row(*(filled[i][name] for name in used), end_section=last)
     return table
 
 
-def _cells(row: Row) -> dict[str, str]:
+def cells(row: Row) -> dict[str, str]:
     """What each column says."""
     texts = (
         row.task,
@@ -72,42 +72,21 @@ def _cells(row: Row) -> dict[str, str]:
         "{}/{}".format(*row.converged) if row.converged else "",
         f"{row.ratio:.2f}" if row.ratio is not None else "",
         f"{row.error:.2g} px" if row.error is not None else "",
-        f"{row.cost:.3g} {row.unit}" if row.cost is not None else "",
-        "{:.3g} to {:.3g}".format(*row.quartiles) if row.quartiles else "",
+        f"{_number(row.cost)} {row.unit}" if row.cost is not None else "",
+        " to ".join(map(_number, row.quartiles)) if row.quartiles else "",
+        f"{row.share:.1%}" if row.share is not None else "",
         f"{row.scale_error:.1f} ppm" if row.scale_error is not None else "",
         f"{row.deviations:.1f}" if row.deviations is not None else "",
         _times(row.times_ours) if row.times_ours is not None else "",
+        _times(row.speedup) if row.speedup is not None else "",
         row.target + VERDICT[row.met],
     )
     return dict(zip(COLUMNS, texts, strict=True))
 
 
+def _number(value: float) -> str:
+    return f"{value:.0f}" if abs(value) >= 1000 else f"{value:.3g}"
+
+
 def _times(factor: float) -> str:
     return f"{factor:.0f}" if factor >= 100 else f"{factor:.2g}"
-
-
-def environment() -> dict[str, str]:
-    """The machine and the versions that the figures belong to."""
-    found = {"cpu": _cpu(), "machine": machine(), "python": python_version()}
-    for package in PACKAGES:
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            found[package] = "absent"
-    return found
-
-
-def write_json(rows: Sequence[Row], path: Path) -> None:
-    """Write rows and environment as JSON."""
-    content = {"environment": environment(), "rows": [asdict(row) for row in rows]}
-    path.write_text(json.dumps(content, indent=1) + "\n")
-
-
-def _cpu() -> str:
-    """Name of the processor, from where Linux tells it."""
-    information = Path("/proc/cpuinfo")
-    if information.exists():
-        for line in information.read_text().splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return "unknown"

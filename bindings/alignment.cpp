@@ -55,11 +55,13 @@ Array step_rows(const std::vector<StepRecord>& steps) {
   return array_of(rows.data(), {steps.size(), 9});
 }
 
-// Arrays side by side in one: matrix, corner_std, gain, bias, covariance, params. An array of its
-// own costs more than all that is in these.
+// Arrays side by side in one: matrix, corner_std, stages, gain, bias, covariance, params. An array
+// of its own costs more than all that is in these.
 Array side_by_side(const AlignResult& found) {
   std::vector<double> numbers(found.warp.begin(), found.warp.end());
   numbers.insert(numbers.end(), &found.corner_std[0][0], &found.corner_std[0][0] + 8);
+  for (const StageRecord& stage : found.stages)
+    numbers.insert(numbers.end(), {stage.seconds, static_cast<double>(stage.pixels)});
   for (const std::vector<double>* more :
        {&found.gain, &found.bias, &found.covariance, &found.params})
     numbers.insert(numbers.end(), more->begin(), more->end());
@@ -193,6 +195,9 @@ void bind_alignment(nb::module_& m) {
         "tuning"_a, "levels"_a, "pixels"_a, "max_steps"_a, "step_tol"_a, "damping"_a,
         "min_overlap"_a, "threads"_a, "on_step"_a.none(),
         "Align two images; enumerations are numbers, weights have one channel.");
+  nb::list names;
+  for (const char* name : stage_names) names.append(name);
+  m.attr("STAGES") = nb::tuple(names);
   m.def("pyramid", &bound_pyramid, "image"_a.noconvert(), "weight"_a.noconvert().none(), "offset"_a,
         "levels"_a, "threads"_a,
         "Levels 1 and up of an image as planes, each with its soft weights or None.");

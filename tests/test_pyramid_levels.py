@@ -10,7 +10,10 @@ from photalign import _core
 OFFSET = 113.0
 DTYPES = ("u1", "u2", "f4", "f8")
 # Odd and even, narrower than a vector, and taller than what one thread makes in a row.
-SHAPES = ((2, 2, 1), (5, 3, 2), (41, 40, 3), (33, 70, 4), (517, 130, 3), (700, 33, 1))
+SHAPES = (
+    *((2, 2, 1), (5, 3, 2), (41, 40, 3), (33, 70, 4)),
+    *((30, 220, 1), (517, 130, 3), (700, 33, 1)),
+)
 
 
 def halved(image, valid):

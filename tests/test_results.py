@@ -188,6 +188,20 @@ def test_results_can_be_stored_and_copied(rng):
         np.testing.assert_array_equal(twin.reference, found.reference)
 
 
+def test_trace_is_made_once_and_goes_along(rng):
+    """It is made of numbers when it is first asked for, before or after a copy."""
+    found = aligned(rng)
+    early = copy.copy(found), pickle.loads(pickle.dumps(found))
+    assert found.trace is found.trace
+    assert [type(value) for value in dataclasses.astuple(found.trace[0])] == [
+        *(int, int, float, float, float, float, bool, float)
+    ]
+    changed = dataclasses.replace(found, cost=0.0)
+    for twin in (*early, changed):
+        assert twin.trace == found.trace
+    assert (changed.cost, changed.rms) == (0.0, found.rms)
+
+
 def test_every_status_is_a_sentence_and_in_the_order_of_the_core():
     assert set(STATUS_OF_CORE) == set(Status)
     for status in Status:

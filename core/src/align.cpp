@@ -56,6 +56,7 @@ class Alignment {
         reference_(images.reference, images.reference_weight, offset_, options.levels, execution),
         moving_(images.moving, images.moving_weight, offset_, options.levels, execution),
         scratch_(Scratch::borrow(execution.threads)) {
+    stopwatch_.enter(Stage::other);
     if (options.function)
       mappers_ = std::make_unique<StripMappers>(*options.function, execution.threads);
   }
@@ -76,6 +77,7 @@ class Alignment {
       if (other.status == Status::converged) best = std::move(other);
     }
     best.steps = std::move(steps_);
+    best.stages = stopwatch_.records();
     return best;
   }
 
@@ -102,6 +104,7 @@ class Alignment {
 
   // Optimizes `state`, which is in coordinates of level 0, on a coarse level.
   void refine(State& state, int level) {
+    const Stopwatch::Lap lap = stopwatch_.lap(Stage::coarse_levels);
     LevelProblem problem = problem_at(level, Kernel::linear, state);
     State at_level = state;
     problem.warp().to_level(at_level);
@@ -128,6 +131,7 @@ class Alignment {
 
   // At full resolution, from `state` to the result, or to the start if that is better.
   AlignResult finished(const State& begin, State& state, Kernel kernel, bool is_near) {
+    const Stopwatch::Lap lap = stopwatch_.lap(Stage::finest_steps);
     LevelProblem problem = problem_at(0, kernel, state);
     if (options_.pixels > 0) {
       if (!chosen_) chosen_ = Selection::informative(Texture(problem), options_.pixels);
@@ -234,7 +238,7 @@ class Alignment {
                                           : matrix_warp(options_.warp, grid);
     return LevelProblem(reference, moving, grid, std::move(warp), mappers_.get(), kernel,
                         level < 2 ? options_.composition : options_.coarse_composition,
-                        options_.loss, options_.brightness, execution_, *scratch_);
+                        options_.loss, options_.brightness, execution_, *scratch_, stopwatch_);
   }
 
   LoopOptions loop_options(int level) const {
@@ -295,6 +299,7 @@ class Alignment {
   // sum over these bounds the start's from below, and the sum over all that of the result from
   // above.
   static double least_descent(LevelProblem& problem, const Ending& ending, const State& first) {
+    const Stopwatch::Lap lap = problem.stopwatch().lap(Stage::comparison);
     const double rho = ending.conclusion.review.total.rho;
     problem.select_part(true);
     double before = 0;
@@ -330,7 +335,10 @@ class Alignment {
       result.gain.push_back(state.gain[c]);
       result.bias.push_back(state.bias[c] + offset_ * (1 - state.gain[c]));
     }
-    describe_uncertainty(problem.warp(), state, covariance_of(ending.conclusion), result);
+    {
+      const Stopwatch::Lap lap = problem.stopwatch().lap(Stage::covariance);
+      describe_uncertainty(problem.warp(), state, covariance_of(ending.conclusion), result);
+    }
     result.status = judged(ending, result);
     return result;
   }
@@ -404,6 +412,7 @@ class Alignment {
   const AlignOptions& options_;
   const Execution& execution_;
   StepCallback on_step_;
+  Stopwatch stopwatch_{Stage::pyramid};
   double offset_;
   Pyramid reference_;
   Pyramid moving_;

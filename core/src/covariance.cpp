@@ -9,7 +9,7 @@ namespace {
 
 // The sums of a tile that need no derivatives.
 struct ReviewTotals {
-  Float pixels{}, one{}, r{}, m{}, rr{}, mr{}, mm{}, square{}, weight{}, information{};
+  Float pixels{}, one{}, r{}, m{}, rr{}, mr{}, mm{}, square{}, weight{};
   Float weights{}, weighted_rr{}, texture{}, texture_rr{};
 
   // Before the loss: `mask` is the weight of the masks.
@@ -47,7 +47,6 @@ struct ReviewTotals {
     sums.mm += sum(mm);
     sums.square += sum(square);
     sums.weight += sum(weight);
-    sums.information += sum(information);
     sums.weights += sum(weights);
     sums.weighted_rr += sum(weighted_rr);
     sums.texture += sum(texture);
@@ -106,14 +105,14 @@ float share_of_reference(Composition composition) {
 
 // What a row's Jacobian is made of.
 struct RowGradients {
-  const Workspace& work;
+  const Planes& planes;
   const float *zx, *zy;  // the reference's gradient that the equations take
   float share;           // of it in the Jacobian
 
-  RowGradients(const TilePass& pass, const Workspace& w)
-      : work(w),
-        zx(pass.instrument >= 0 ? w.zx : w.tx),
-        zy(pass.instrument >= 0 ? w.zy : w.ty),
+  RowGradients(const TilePass& pass, const Planes& p)
+      : planes(p),
+        zx(pass.instrument >= 0 ? p.zx : p.tx),
+        zy(pass.instrument >= 0 ? p.zy : p.ty),
         share(share_of_reference(pass.composition)) {}
 };
 
@@ -123,14 +122,14 @@ struct GradientsAt {
   Float gx, gy, zx, zy, jx, jy, mx, my;
 
   GradientsAt(const RowGradients& row, int i)
-      : gx(load(row.work.gx + i)),
-        gy(load(row.work.gy + i)),
+      : gx(load(row.planes.gx + i)),
+        gy(load(row.planes.gy + i)),
         zx(either(load(row.zx + i), gx)),
         zy(either(load(row.zy + i), gy)),
         jx(gx + row.share * (zx - gx)),
         jy(gy + row.share * (zy - gy)),
-        mx(jx - (row.share - 0.5f) * (either(load(row.work.tx + i), gx) - gx)),
-        my(jy - (row.share - 0.5f) * (either(load(row.work.ty + i), gy) - gy)) {}
+        mx(jx - (row.share - 0.5f) * (either(load(row.planes.tx + i), gx) - gx)),
+        my(jy - (row.share - 0.5f) * (either(load(row.planes.ty + i), gy) - gy)) {}
 
  private:
   // In forward composition a pixel may be valid whose own gradient is not.
@@ -149,78 +148,136 @@ struct GradientsAt {
 // B is the covariance of the equations. A gradient that comes from one image shares that image's
 // noise with the residual, which takes away half of what the noise of the gradient would add to B.
 // So does a partner of the Jacobian that lacks half of the difference of both images' gradients.
-template <class M>
-struct ConclusionSink final : RowSink {
-  static constexpr bool brightness = M::brightness;
+class Equations {
+ public:
+  Equations(const TilePass& pass, const Inflation& inflation)
+      : pass_(pass), by_(inflation.factor) {}
 
-  const TilePass& pass;
-  const Inflation& inflation;
   ReviewTotals totals;
   Float rho{}, valid{};
+
+ protected:
+  // Puts the loss on `vectors` of them; from here on `weights` are the slopes, `target` is the
+  // influence, and the masks have become the weights.
+  void weigh(const Planes& p, int vectors, float* weights) {
+    with_loss(pass_.loss, [&](auto loss) {
+      ReviewTotals sums = totals;
+      Float sum_rho{}, sum_valid{};
+      for (int i = 0; i < vectors * lanes; i += lanes) {
+        const Float mask = load(p.weights + i), residual = load(p.residual + i);
+        const auto influence = decltype(loss)::at(residual * residual, splat(pass_.threshold));
+        const Float w = mask * influence.weight, psi = w * residual;
+        sums.add(mask, residual, load(p.value + i));
+        sums.add_influence(w, psi);
+        const Float tx = load(p.tx + i), ty = load(p.ty + i), square = tx * tx + ty * ty;
+        sums.add_texture(w, residual, select(is_finite(square), square, Float{}));
+        sum_rho += mask * influence.rho;
+        sum_valid += mask;
+        store(weights + i, w);
+        store(p.weights + i, mask * influence.slope);
+        store(p.target + i, psi);
+      }
+      totals = sums;
+      rho += sum_rho;
+      valid += sum_valid;
+    });
+  }
+
+  // The terms of A and J'psi.
+  template <bool brightness>
+  Products bread(const Planes& p, const RowGradients& gradients, int i) const {
+    const GradientsAt g(gradients, i);
+    const Float slope = load(p.weights + i), psi = load(p.target + i);
+    Products terms{};
+    terms.xx = slope * g.gx * g.zx;
+    terms.xy = slope * 0.5f * (g.gx * g.zy + g.gy * g.zx);
+    terms.yy = slope * g.gy * g.zy;
+    terms.xr = g.jx * psi, terms.yr = g.jy * psi, terms.rr = psi * load(p.residual + i);
+    if constexpr (brightness) {
+      const Float m = load(p.value + i);
+      terms.x1 = slope * 0.5f * (g.gx + g.zx), terms.y1 = slope * 0.5f * (g.gy + g.zy);
+      terms.xm = terms.x1 * m, terms.ym = terms.y1 * m;
+      terms.one = slope, terms.m = slope * m, terms.mm = terms.m * m;
+      terms.r = psi, terms.mr = psi * m;
+    }
+    return terms;
+  }
+
+  // Those of B.
+  template <bool brightness>
+  Products filling(const Planes& p, const RowGradients& gradients, const float* weights,
+                   int i) const {
+    const GradientsAt g(gradients, i);
+    const Float w = load(weights + i), square = w * w;
+    const Float jx = by_[0] * g.jx, jy = by_[1] * g.jy;
+    const Float mx = square * by_[0] * g.mx, my = square * by_[1] * g.my;
+    Products terms{};
+    terms.xx = jx * mx, terms.xy = 0.5f * (jx * my + jy * mx), terms.yy = jy * my;
+    if constexpr (brightness) {
+      const Float m = by_[2] * load(p.value + i), one = square * by_[3];
+      const Float half_x = 0.5f * (square * jx + mx), half_y = 0.5f * (square * jy + my);
+      terms.xm = half_x * m, terms.ym = half_y * m;
+      terms.x1 = half_x * by_[3], terms.y1 = half_y * by_[3];
+      terms.mm = square * m * m, terms.m = one * m, terms.one = one * by_[3];
+    }
+    return terms;
+  }
+
+  const TilePass& pass_;
+
+ private:
+  const float* by_;
+};
+
+// The same for a warp that is a matrix: pillar by pillar.
+template <class M>
+struct PillarEquations final : PillarSink, Equations {
   M a, b;
 
-  ConclusionSink(const TilePass& p, const Inflation& by)
-      : pass(p), inflation(by), a(p, 0), b(p, 1) {}
+  PillarEquations(const TilePass& pass, const Inflation& inflation)
+      : Equations(pass, inflation), a(pass, 0), b(pass, 1) {}
+
+  void take_pillar(std::int64_t x, std::int64_t y, int rows, Workspace& work) override {
+    const Planes& p = work.planes;
+    const float* weights = work.reference_mask;
+    weigh(p, rows, work.reference_mask);
+    const RowGradients gradients(pass_, p);
+    const typename M::Place place(pass_, work.pixels, x, y);
+    a.template add_pillar<true>(rows, place,
+                                [&](int i) { return bread<M::brightness>(p, gradients, i); });
+    b.template add_pillar<false>(
+        rows, place, [&](int i) { return filling<M::brightness>(p, gradients, weights, i); });
+  }
+
+  template <class K>
+  void add(const Rect& tile, std::int64_t channel, Workspace& work) {
+    compare_pillars<K>(pass_, pass_.estimate, Gradients::both, {true, true}, channel, tile, work,
+                       *this);
+  }
+};
+
+// And for a function: row by row.
+template <class M>
+struct RowEquations final : RowSink, Equations {
+  M a, b;
+
+  RowEquations(const TilePass& pass, const Inflation& inflation)
+      : Equations(pass, inflation), a(pass, 0), b(pass, 1) {}
 
   void take(std::int64_t x, std::int64_t y, int count, Workspace& work) override {
-    // The row's masks have done their work.
-    float* weights = work.reference_mask;
-    float* slopes = work.weights;
-    float* influences = work.target;
-    with_loss(pass.loss, [&](auto loss) {
-      for (int i = 0; i < count; i += lanes) {
-        const Float mask = load(work.weights + i), residual = load(work.residual + i);
-        const auto influence = decltype(loss)::at(residual * residual, splat(pass.threshold));
-        const Float w = mask * influence.weight, psi = w * residual;
-        totals.add(mask, residual, load(work.value + i));
-        totals.add_influence(w, psi);
-        rho += mask * influence.rho;
-        valid += mask;
-        const Float tx = load(work.tx + i), ty = load(work.ty + i);
-        const Float square = tx * tx + ty * ty;
-        totals.add_texture(w, residual, select(is_finite(square), square, Float{}));
-        store(weights + i, w);
-        store(slopes + i, mask * influence.slope);
-        store(influences + i, psi);
-      }
-    });
-    const typename M::Place place(pass, work.pixels, x, y);
-    const RowGradients gradients(pass, work);
-    a.add_row(count, place, [&](int i) {
-      const GradientsAt g(gradients, i);
-      const Float slope = load(slopes + i), psi = load(influences + i);
-      Products p{};
-      p.xx = slope * g.gx * g.zx;
-      p.xy = slope * 0.5f * (g.gx * g.zy + g.gy * g.zx);
-      p.yy = slope * g.gy * g.zy;
-      p.xr = g.jx * psi, p.yr = g.jy * psi, p.rr = psi * load(work.residual + i);
-      if constexpr (brightness) {
-        const Float m = load(work.value + i);
-        p.x1 = slope * 0.5f * (g.gx + g.zx), p.y1 = slope * 0.5f * (g.gy + g.zy);
-        p.xm = p.x1 * m, p.ym = p.y1 * m;
-        p.one = slope, p.m = slope * m, p.mm = p.m * m;
-        p.r = psi, p.mr = psi * m;
-      }
-      return p;
-    });
-    const float* by = inflation.factor;
-    b.add_row(count, place, [&](int i) {
-      const GradientsAt g(gradients, i);
-      const Float w = load(weights + i), square = w * w;
-      const Float jx = by[0] * g.jx, jy = by[1] * g.jy;
-      const Float mx = square * by[0] * g.mx, my = square * by[1] * g.my;
-      totals.information += square * (g.jx * g.mx + g.jy * g.my);
-      Products p{};
-      p.xx = jx * mx, p.xy = 0.5f * (jx * my + jy * mx), p.yy = jy * my;
-      if constexpr (brightness) {
-        const Float m = by[2] * load(work.value + i), one = square * by[3];
-        const Float half_x = 0.5f * (square * jx + mx), half_y = 0.5f * (square * jy + my);
-        p.xm = half_x * m, p.ym = half_y * m;
-        p.x1 = half_x * by[3], p.y1 = half_y * by[3];
-        p.mm = square * m * m, p.m = one * m, p.one = one * by[3];
-      }
-      return p;
-    });
+    const Planes& p = work;
+    const float* weights = work.reference_mask;
+    weigh(p, (count + lanes - 1) / lanes, work.reference_mask);
+    const RowGradients gradients(pass_, p);
+    const typename M::Place place(pass_, work.pixels, x, y);
+    a.add_row(count, place, [&](int i) { return bread<M::brightness>(p, gradients, i); });
+    b.add_row(count, place,
+              [&](int i) { return filling<M::brightness>(p, gradients, weights, i); });
+  }
+
+  template <class K>
+  void add(const Rect& tile, std::int64_t channel, Workspace& work) {
+    compare<K>(pass_, pass_.estimate, Gradients::both, channel, tile, work, *this);
   }
 };
 
@@ -237,18 +294,18 @@ void conclude(const TilePass& pass, const Inflation& inflation, std::int64_t row
   for (std::int64_t i = pass.tiles.starts[row]; i < pass.tiles.starts[row + 1]; ++i)
     for (std::int64_t channel = 0; channel < channels; ++channel)
       with_moments(pass, [&]<class M>(std::type_identity<M>) {
-        ConclusionSink<M> sink(pass, inflation);
+        std::conditional_t<M::by_pillars, PillarEquations<M>, RowEquations<M>> equations(pass,
+                                                                                         inflation);
         work.reference_weight = work.covered_weight = Float{};
         with_alignment_kernel(pass.kernel, [&](auto kernel) {
-          compare<decltype(kernel)>(pass, pass.estimate, Gradients::both, channel,
-                                    pass.tiles.rects[i], work, sink);
+          equations.template add<decltype(kernel)>(pass.tiles.rects[i], channel, work);
         });
-        sink.a.add_to(a[channel], motion_of(pass, channel));
-        sink.b.add_to(b[channel], motion_of(pass, channels + channel));
+        equations.a.add_to(a[channel], motion_of(pass, channel));
+        equations.b.add_to(b[channel], motion_of(pass, channels + channel));
         ReviewSums& total = sums[channel];
-        sink.totals.add_to(total);
-        total.rho += sum(sink.rho);
-        total.valid += sum(sink.valid);
+        equations.totals.add_to(total);
+        total.rho += sum(equations.rho);
+        total.valid += sum(equations.valid);
         total.covered += sum(work.covered_weight);
         total.reference += sum(work.reference_weight);
       });

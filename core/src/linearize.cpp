@@ -1,8 +1,8 @@
 // Residuals and their derivatives, summed over rows of tiles. Compiled once per instruction set.
 //
-// Stages meet in rows of floats: sampling depends on the kernel, weighting on the loss, summing on
-// the degree of the warp. Each is chosen once per row or tile, so that the combinations add up in
-// the binary and do not multiply.
+// Stages meet in floats in the first cache: sampling depends on the kernel, weighting on the loss,
+// summing on the degree of the warp. Each is chosen once per pillar or tile, so that the
+// combinations add up in the binary and do not multiply.
 #include "photalign/motion_moments.hpp"
 #include "photalign/reference_frame.hpp"
 #include "photalign/tile_losses.hpp"
@@ -10,27 +10,58 @@
 PHOTALIGN_ISA_BEGIN
 namespace {
 
-// Sums of one tile and one channel, for the warp and brightness that were asked for.
-struct TileSums : RowSink {
-  Losses losses;
-  explicit TileSums(Losses l) : losses(l) {}
-  virtual void add_to(Sums& sums, double* of_motion) const = 0;
-
- protected:
-  ~TileSums() = default;
-};
-
+// Sums of one tile and one channel, for a warp that is a function.
 template <class M>
-struct TileMoments final : TileSums {
+struct RowSums final : RowSink {
+  Losses losses;
   M moments;
-  explicit TileMoments(Losses l) : TileSums(l), moments(l.pass) {}
+  explicit RowSums(Losses l) : losses(l), moments(l.pass) {}
 
   void take(std::int64_t x, std::int64_t y, int count, Workspace& work) override {
     losses.weigh(x, y, count, work);
     moments.add_row({work.weights, work.residual, work.value, work.gx, work.gy}, count,
                     typename M::Place(losses.pass, work.pixels, x, y));
   }
-  void add_to(Sums& sums, double* of_motion) const override { moments.add_to(sums, of_motion); }
+
+  template <class K>
+  void add(const Rect& tile, std::int64_t channel, Workspace& work) {
+    const TilePass& pass = losses.pass;
+    compare<K>(pass, pass.estimate, gradients_of(pass.composition), channel, tile, work, *this);
+  }
+};
+
+// The same for a warp that is a matrix.
+template <class M>
+struct PillarSums final : PillarSink {
+  Losses losses;
+  M moments;
+  // Weights are more than 1 or 0, or the losses of pixels are wanted.
+  bool weighted, weighs;
+
+  explicit PillarSums(Losses l)
+      : losses(l),
+        moments(l.pass),
+        weighted(l.pass.loss != LossKind::squared || !has_plain_weights(l.pass)),
+        weighs(weighted || l.kept) {}
+
+  void take_pillar(std::int64_t x, std::int64_t y, int rows, Workspace& work) override {
+    if (weighs) losses.weigh_pillar(x, y, rows, work);
+    const Planes& p = work.planes;
+    const ResidualPillar pillar{{p.weights, p.residual, p.value, p.gx, p.gy}, rows};
+    const typename M::Place place(losses.pass, work.pixels, x, y);
+    weighted ? moments.template add_pillar<true>(pillar, place)
+             : moments.template add_pillar<false>(pillar, place);
+  }
+
+  template <class K>
+  void add(const Rect& tile, std::int64_t channel, Workspace& work) {
+    const TilePass& pass = losses.pass;
+    compare_pillars<K>(pass, pass.estimate, gradients_of(pass.composition),
+                       {M::brightness, M::brightness || weighs}, channel, tile, work, *this);
+    if (weighs) return;
+    losses.rho = moments.wrr;
+    losses.weight = work.covered_weight;
+  }
 };
 
 template <class K>
@@ -38,12 +69,11 @@ void linearize_tile(const TilePass& pass, const Rect& tile, std::int64_t index,
                     std::int64_t channel, Workspace& work, Sums& sums) {
   float* kept = place_for_losses(pass, index, work);
   with_moments(pass, [&]<class M>(std::type_identity<M>) {
-    TileMoments<M> tile_moments({pass, tile, kept});
-    TileSums& tile_sums = tile_moments;
+    std::conditional_t<M::by_pillars, PillarSums<M>, RowSums<M>> of_tile({pass, tile, kept});
     work.reference_weight = work.covered_weight = Float{};
-    compare<K>(pass, pass.estimate, gradients_of(pass.composition), channel, tile, work, tile_sums);
-    tile_sums.add_to(sums, motion_of(pass, channel));
-    add_losses<K>(pass, tile, index, channel, kept, tile_sums.losses, work, sums);
+    of_tile.template add<K>(tile, channel, work);
+    of_tile.moments.add_to(sums, motion_of(pass, channel));
+    add_losses<K>(pass, tile, index, channel, kept, of_tile.losses, work, sums);
   });
 }
 
@@ -93,24 +123,25 @@ void texture(const TilePass& pass, std::int64_t row, float* memory, TextureSums*
   const std::int64_t height = std::min(texture_height, pass.reference.height - y);
   const std::int64_t blocks = (pass.reference.width + texture_width - 1) / texture_width;
   std::fill(sums, sums + blocks, TextureSums{});
-  const auto add = [&](const Patch& patch, std::int64_t x, int count, auto kernel) {
+  const Planes& p = work.planes;
+  const auto add = [&](const Patch& patch, const Rect& block, auto kernel) {
+    const int rows = static_cast<int>(block.height);
     Float xx{}, xy{}, yy{};
-    for (std::int64_t j = y; j < y + height; ++j) {
-      reference_row<decltype(kernel), true>(patch, x, j, count, work.stencil, work.target, work.tx,
-                                            work.ty);
-      for (int i = 0; i < count; i += lanes) {
-        const Float tx = load(work.tx + i), ty = load(work.ty + i);
-        const Int valid =
-            is_finite(load(work.target + i)) & (iota() < splat(static_cast<float>(count - i)));
+    for (std::int64_t x = block.x; x < block.x + block.width; x += lanes) {
+      reference_pillar<decltype(kernel), true>(patch, x, y, rows, p.target, p.tx, p.ty, lanes);
+      const Int inside = first_lanes(static_cast<int>(block.x + block.width - x));
+      for (int i = 0; i < rows * lanes; i += lanes) {
+        const Float tx = load(p.tx + i), ty = load(p.ty + i);
+        const Int valid = is_finite(load(p.target + i)) & inside;
         xx += select(valid, tx * tx, Float{});
         xy += select(valid, tx * ty, Float{});
         yy += select(valid, ty * ty, Float{});
       }
     }
-    TextureSums& block = sums[x / texture_width];
-    block.xx += sum(xx);
-    block.xy += sum(xy);
-    block.yy += sum(yy);
+    TextureSums& of_block = sums[block.x / texture_width];
+    of_block.xx += sum(xx);
+    of_block.xy += sum(xy);
+    of_block.yy += sum(yy);
   };
   with_alignment_kernel(pass.kernel, [&](auto kernel) {
     constexpr int reach = stencil_radius<decltype(kernel)>(true);
@@ -120,7 +151,7 @@ void texture(const TilePass& pass, std::int64_t row, float* memory, TextureSums*
         const Patch patch =
             cut(pass.reference, pass.reference_weight, channel, pass.offset,
                 {x - reach, y - reach, width + 2 * reach, height + 2 * reach}, work.reference);
-        add(patch, x, static_cast<int>(width), kernel);
+        add(patch, {x, y, width, height}, kernel);
       }
   });
 }

@@ -13,12 +13,19 @@ constexpr double least_decrease = 0.25;  // of the ratio, of which more is not b
 // The cost after a step from the one before it, whose quadratic form is known.
 void correct_cost(const LevelProblem& problem, const std::vector<double>& step,
                   Conclusion& conclusion) {
+  // Equations with an instrument are not the derivative of the cost.
+  if (problem.pass().instrument >= 0) return;
   double change = 0;
   for (std::size_t i = 0; i < step.size(); ++i)
     change += step[i] * conclusion.equations.gradient[i];
   ReviewSums& total = conclusion.review.total;
   total.rho = std::max(total.rho + change, 0.0);
   if (problem.pass().loss == LossKind::squared) total.rr = total.rho;
+}
+
+std::vector<double> solved(LevelProblem& problem, const Conclusion& conclusion) {
+  const Stopwatch::Lap lap = problem.stopwatch().lap(Stage::solving);
+  return conclusion.equations.solve(0);
 }
 
 }  // namespace
@@ -41,7 +48,7 @@ NewtonResult newton(LevelProblem& problem, State state, const Noise& noise,
     };
     if (!std::isfinite(here.review.total.rho) || !(here.review.overlap() >= options.min_overlap))
       return ended(false);
-    const std::vector<double> step = here.equations.solve(0);
+    const std::vector<double> step = solved(problem, here);
     if (step.empty() || steps == options.max_steps) return ended(false);
     const State candidate = problem.stepped(state, step);
     const double motion = problem.warp().motion(state, candidate);

@@ -113,8 +113,7 @@ class Loop {
     while (steps_ < options_.max_steps) {
       if (!std::isfinite(here_.total.rho)) return Status::nonfinite;
       if (!(here_.overlap() >= options_.min_overlap)) return Status::too_little_overlap;
-      const NormalEquations equations = problem_.equations(here_);
-      std::vector<double> step = equations.solve(control.damping());
+      std::vector<double> step = solved(control.damping());
       if (step.empty()) return Status::too_little_texture;
       for (double& v : step) v *= control.share();
       if (accepted_) extrapolate(step);
@@ -165,6 +164,11 @@ class Loop {
       }
     }
     return Status::step_limit;
+  }
+
+  std::vector<double> solved(double damping) {
+    const Stopwatch::Lap lap = problem_.stopwatch().lap(Stage::solving);
+    return problem_.equations(here_).solve(damping);
   }
 
   // Whether the loss over the pixels valid for both did not rise by more than a share.

@@ -10,6 +10,8 @@
 // of the weights that fell on valid pixels, which goes the same way.
 #include "photalign/interleaving.hpp"
 #include "photalign/pyramid_functions.hpp"
+
+#include "photalign/byte_halving.hpp"
 #include "photalign/tile.hpp"
 
 PHOTALIGN_ISA_BEGIN
@@ -121,8 +123,7 @@ class Halving {
       std::fill(shares, shares + row_floats(), 0.0f);
       return {values, shares, false};
     }
-    convert_row(image_, 0, y, channel, image_.width, offset_, line_);
-    if (weight_) invalidate_row(weight_, 0, y, image_.width, line_);
+    convert(image_, weight_, channel, offset_, {0, y, image_.width, 1}, line_, 0);
     const bool has_invalid = may_be_invalid_ && take_out_invalid(line_, image_.width, valid_);
     filter_along(line_, half_, values);
     if (!has_invalid) return {values, ends_, true};
@@ -162,6 +163,15 @@ class Halving {
 
 void halve_rows(const Image& image, const Image& weight, double offset, float* room,
                 const HalvedRows& out) {
+#if defined(__AVX2__) || defined(__AVX512F__)
+  if (image.dtype == DType::u8 && !weight) {
+    ByteHalving halving(image, offset, room);
+    for (std::int64_t channel = 0; channel < image.channels; ++channel)
+      halving.rows(channel, out.first, out.last, out.data + channel * out.channel_stride,
+                   out.stride);
+    return;
+  }
+#endif
   Halving halving(image, weight, offset, out.may_be_invalid, room);
   for (std::int64_t channel = 0; channel < image.channels; ++channel)
     halving.rows(channel, out.first, out.last, out.data + channel * out.channel_stride, out.stride);

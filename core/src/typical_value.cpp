@@ -8,7 +8,7 @@ namespace photalign {
 namespace {
 
 // Pixels a side that are looked at.
-constexpr std::int64_t wanted = 64;
+constexpr std::int64_t wanted = 32;
 
 template <class T>
 T number_at(const std::byte* at) {

@@ -57,6 +57,7 @@ float inflation_of(const double* sums) {
 
 // Noise in `samples`, which are looked at in order, whoever does.
 Noise study(LevelProblem& problem, const State& state, const Selection& samples) {
+  const Stopwatch::Lap lap = problem.stopwatch().lap(Stage::noise);
   const CovarianceFunctions& functions = *variant().covariance;
   const auto channels = problem.pass().reference.channels;
   const auto count = static_cast<std::size_t>(samples.size() * channels);
@@ -149,11 +150,13 @@ Noise study_all_noise(LevelProblem& problem, const State& state) {
 
 bool Conclusion::is_told_by(const Noise& noise) const {
   constexpr double least_share = 0.1;
-  const double information = review.total.information / review.total.weight;
+  const double information = review.total.texture / review.total.weights;
   return noise.information > least_share * information || !(information > 0);
 }
 
 Conclusion conclude(LevelProblem& problem, const State& state, const Noise& noise) {
+  const Stopwatch::Lap lap = problem.stopwatch().lap(Stage::last_steps);
+  problem.count_pass();
   const CovarianceFunctions& functions = *variant().covariance;
   const auto channels = static_cast<std::size_t>(problem.pass().reference.channels);
   const auto rows = static_cast<std::size_t>(problem.selection().rows());

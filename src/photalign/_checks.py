@@ -489,10 +489,7 @@ def thread_count(
 
 
 def _threads_of_environment() -> int | None:
-    # To ask first is cheaper than an exception inside of `get`.
-    if "PHOTALIGN_THREADS" not in os.environ:
-        return None
-    setting = os.environ["PHOTALIGN_THREADS"]
+    setting = os.environ.get("PHOTALIGN_THREADS", "")
     if not setting:
         return None
     if not (setting.isascii() and setting.isdecimal() and int(setting) > 0):

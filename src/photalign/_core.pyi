@@ -98,6 +98,8 @@ def operation_names() -> list[str]:
 def align(reference: Annotated[NDArray, dict(device='cpu', writable=False)], moving: Annotated[NDArray, dict(device='cpu', writable=False)], reference_weight: Annotated[NDArray, dict(device='cpu', writable=False)] | None, moving_weight: Annotated[NDArray, dict(device='cpu', writable=False)] | None, reference_coefficients: Annotated[NDArray, dict(device='cpu', writable=False)] | None, moving_coefficients: Annotated[NDArray, dict(device='cpu', writable=False)] | None, start: Annotated[NDArray[numpy.float64], dict(order='C', device='cpu', writable=False)], warp: int, function: PointWarp | None, kernel: int, last_kernel: int, composition: int, coarse_composition: int, brightness: int, loss: int, loss_scale: float, tuning: float, levels: int, pixels: int, max_steps: int, step_tol: float, damping: float, min_overlap: float, threads: int, on_step: Callable | None) -> dict:
     """Align two images; enumerations are numbers, weights have one channel."""
 
+STAGES: tuple = ...
+
 def pyramid(image: Annotated[NDArray, dict(device='cpu', writable=False)], weight: Annotated[NDArray, dict(device='cpu', writable=False)] | None, offset: float, levels: int, threads: int) -> list:
     """
     Levels 1 and up of an image as planes, each with its soft weights or None.

@@ -41,7 +41,7 @@ _SOLVER = LevenbergMarquardt()
 _PYRAMID = Pyramid()
 
 # Below this many pixels a second thread costs more than it brings.
-_PIXELS_PER_THREAD = 100_000
+_PIXELS_PER_THREAD = 50_000
 
 
 def align(
@@ -226,6 +226,7 @@ def align(
         moving=moving,
         reference_mask=None if reference_mask is None else np.asarray(reference_mask),
         moving_mask=None if moving_mask is None else np.asarray(moving_mask),
+        _stage_numbers=arrays.stages,
     )
 
 
@@ -375,6 +376,7 @@ class _Arrays(NamedTuple):
 
     matrix: FloatArray
     corner_std: FloatArray
+    stages: FloatArray
     gain: FloatArray
     bias: FloatArray
     covariance: FloatArray
@@ -383,13 +385,15 @@ class _Arrays(NamedTuple):
 
 def _arrays(numbers: FloatArray, parameters: int, channels: int) -> _Arrays:
     """Return the arrays that come side by side in one."""
-    bias = 17 + channels
+    gain = 17 + 2 * len(_core.STAGES)
+    bias = gain + channels
     covariance = bias + channels
     params = covariance + parameters * parameters
     return _Arrays(
         numbers[:9].reshape(3, 3),
         numbers[9:17].reshape(4, 2),
-        numbers[17:bias],
+        numbers[17:gain].reshape(-1, 2),
+        numbers[gain:bias],
         numbers[bias:covariance],
         numbers[covariance:params].reshape(parameters, parameters),
         numbers[params:],

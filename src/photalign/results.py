@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from photalign import _core
 from photalign._types import Array, FloatArray
 from photalign.brightness import Brightness
 from photalign.warps import Warp
@@ -235,6 +236,19 @@ class Alignment:
         result = object.__new__(cls)
         result.__dict__.update(fields, _steps=steps)
         return result
+
+    @property
+    def _stages(self) -> dict[str, tuple[float, int]]:
+        """What the core spent on each stage of its work: seconds, and pixels.
+
+        Pixels are those that were compared, every channel counted. `seconds` has in
+        addition what Python did.
+        """
+        spent = self.__dict__["_stage_numbers"].tolist()
+        return {
+            stage: (seconds, int(pixels))
+            for stage, (seconds, pixels) in zip(_core.STAGES, spent, strict=True)
+        }
 
     def __repr__(self) -> str:
         """One line: how it ended, the warp, and how sure it is."""

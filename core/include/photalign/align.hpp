@@ -1,6 +1,7 @@
 // Aligns two images: levels from coarse to fine, and on each the same loop.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <vector>
@@ -10,6 +11,7 @@
 #include "matrix.hpp"
 #include "parallel.hpp"
 #include "point_warp.hpp"
+#include "stopwatch.hpp"
 
 namespace photalign {
 
@@ -73,6 +75,7 @@ struct AlignResult {
   double corner_std[4][2];  // of the mapped corners of the reference, clockwise from (0, 0), px
   double deviation = 0;     // largest standard deviation of a mapped point, px
   std::vector<StepRecord> steps;
+  std::array<StageRecord, stage_count> stages{};
 };
 
 // Where an alignment starts: a matrix, or the parameters of a function.

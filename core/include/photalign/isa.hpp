@@ -8,6 +8,9 @@
 #define PHOTALIGN_ISA baseline
 #endif
 
+// For the innermost functions: a call would pass their vectors through memory.
+#define PHOTALIGN_INLINE [[gnu::always_inline]] inline
+
 #define PHOTALIGN_ISA_BEGIN \
   namespace photalign {     \
   inline namespace PHOTALIGN_ISA {

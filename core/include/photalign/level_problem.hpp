@@ -49,13 +49,14 @@ class LevelProblem {
   LevelProblem(const Level& reference, const Level& moving, const LevelGrid& grid,
                std::unique_ptr<LevelWarp> warp, StripMappers* mappers, Kernel kernel,
                Composition composition, LossKind loss, Brightness brightness,
-               const Execution& execution, Scratch& scratch)
+               const Execution& execution, Scratch& scratch, Stopwatch& stopwatch)
       : warp_(std::move(warp)),
         grid_(grid),
         mappers_(mappers),
         brightness_(brightness),
         execution_(execution),
-        scratch_(scratch) {
+        scratch_(scratch),
+        stopwatch_(stopwatch) {
     use(Selection::all(grid.width, grid.height), Selection::bands(grid.width, grid.height));
     pass_.reference = reference.image;
     pass_.moving = moving.image;
@@ -95,10 +96,13 @@ class LevelProblem {
   }
   const LevelWarp& warp() const { return *warp_; }
   bool is_matrix() const { return !mappers_; }
+  Stopwatch& stopwatch() { return stopwatch_; }
+  // Of the selected pixels.
+  void count_pass() { stopwatch_.count_pass(selection().pixels() * pass_.reference.channels); }
   bool has_brightness() const { return brightness_ != Brightness::none; }
   void set_threshold(double threshold) { pass_.threshold = static_cast<float>(threshold); }
   void set_loss(LossKind loss) { pass_.loss = loss; }
-  // See instrument_rows.hpp.
+  // See instrument_pillar.hpp.
   void set_instrument(float smoothness) { pass_.instrument = smoothness; }
   void match_spread(float along_x, float along_y) {
     pass_.is_matched = true;
@@ -119,6 +123,7 @@ class LevelProblem {
       pass.previous_records = of_previous->records.data();
       pass.previous_losses = of_previous->losses;
     }
+    count_pass();
     const std::int64_t rows = selection().rows();
     const auto channels = static_cast<std::size_t>(pass.reference.channels);
     Evaluation result;
@@ -262,6 +267,7 @@ class LevelProblem {
   Selection selections_[2];
   bool selected_ = false;  // the part
   bool is_limited_ = false;
+  Stopwatch& stopwatch_;
 };
 
 }  // namespace photalign

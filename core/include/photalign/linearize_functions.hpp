@@ -77,7 +77,7 @@ struct TilePass {
   Kernel kernel = Kernel::linear;
   Composition composition = Composition::forward;
   // How smooth the gradient of the reference is that the estimating equations take, from 0 to 1;
-  // the kernel's own if negative. See instrument_rows.hpp, also for the spread.
+  // the kernel's own if negative. See instrument_pillar.hpp, also for the spread.
   float instrument = -1;
   bool is_matched = false;
   float spread[2] = {};

@@ -1,9 +1,9 @@
 // The sums of the normal equations over a tile.
 //
 // The Jacobian of every built-in warp is (gx, gy) times polynomials of the pixel's coordinates, so
-// J'WJ follows from moments: sums of w gx gx x^e y^f and the like. Inside a row only the powers of
-// x vary; those of y are put on once per row. D is the degree of the polynomials (0 translation, 1
-// affine, 2 homography), B says whether the sums with the moving value are needed (brightness).
+// J'WJ follows from moments: sums of w gx gx x^e y^f and the like. Down a pillar only the powers of
+// y vary; those of x are put on once per pillar. D is the degree of the polynomials (0 translation,
+// 1 affine, 2 homography), B says whether the sums with the moving value are needed (brightness).
 #pragma once
 
 #include "linearize_functions.hpp"
@@ -18,6 +18,12 @@ struct ResidualRow {
   const float* moving;
   const float* gx;
   const float* gy;
+};
+
+// Rows of one vector each: those of a pillar.
+struct ResidualPillar {
+  ResidualRow planes;
+  int rows;
 };
 
 // What one vector of pixels contributes, before the powers of x.
@@ -42,6 +48,7 @@ template <int D, bool B>
 struct Moments {
   using Place = GridPlace;
   static constexpr bool brightness = B;
+  static constexpr bool by_pillars = true;
 
   Float gg[3][monomials(2 * D)] = {};
   Float gr[2][monomials(D)] = {};
@@ -56,9 +63,10 @@ struct Moments {
   void add_row(int count, const GridPlace& place, F&& products) {
     Float gg_row[3][2 * D + 1] = {};
     Float gr_row[2][D + 1] = {}, gm_row[2][D + 1] = {}, g1_row[2][D + 1] = {};
-    Float x = place.x0 + place.step * iota();
-    for (int i = 0; i < count; i += lanes, x += place.step * lanes) {
+    Float place_x = place.x0 + place.step * iota();
+    for (int i = 0; i < count; i += lanes, place_x += place.step * lanes) {
       const Products p = products(i);
+      const Powers<2 * D> x(place_x);
       add_powers<2 * D>(p.xx, x, gg_row[0]);
       add_powers<2 * D>(p.xy, x, gg_row[1]);
       add_powers<2 * D>(p.yy, x, gg_row[2]);
@@ -87,26 +95,61 @@ struct Moments {
     }
   }
 
-  // A row of residuals with their weights.
-  void add_row(const ResidualRow& row, int count, const GridPlace& place) {
-    add_row(count, place, [&](int i) {
-      const Float weight = load(row.weight + i);
-      const Float r = load(row.residual + i);
-      const Float gx = load(row.gx + i);
-      const Float gy = load(row.gy + i);
-      const Float wx = weight * gx;
-      const Float wy = weight * gy;
-      const Float weighted = weight * r;
-      Products p;
-      p.xx = wx * gx, p.xy = wx * gy, p.yy = wy * gy;
-      p.xr = wx * r, p.yr = wy * r, p.rr = weighted * r;
-      if constexpr (B) {
-        const Float m = load(row.moving + i);
-        p.xm = wx * m, p.ym = wy * m, p.x1 = wx, p.y1 = wy;
-        p.one = weight, p.r = weighted, p.m = weight * m, p.mr = weighted * m, p.mm = p.m * m;
-      }
-      return p;
+  // A pillar of residuals. Unless `weighted`, weights are 1, or 0 where all else is. There are as
+  // many sums as registers; so each loop has its own.
+  template <bool weighted>
+  void add_pillar(const ResidualPillar& pillar, const GridPlace& place) {
+    const Float x = place.x0 + place.step * iota();
+    const RowPowers y(place);
+    add_products<weighted>(pillar, y, x);
+    add_residuals<weighted>(pillar, y, x);
+    if constexpr (B) add_values(pillar, y, x);
+  }
+
+  // `products(i)` gives the terms of the vector at float i of a pillar, of those with residuals
+  // only if there are any. What a loop does not need of them is not computed.
+  template <bool residuals, class F>
+  void add_pillar(int rows, const GridPlace& place, F&& products) {
+    const Float x = place.x0 + place.step * iota();
+    const auto rows_of = [&](auto&& add) {
+      Float j{};
+      for (int i = 0; i < rows * lanes; i += lanes, j += 1.0f)
+        add(products(i), Powers<2 * D>(place.y + place.step * j));
+    };
+    Float xx[2 * D + 1] = {}, xy[2 * D + 1] = {}, yy[2 * D + 1] = {};
+    rows_of([&](const Products& p, const Powers<2 * D>& y) {
+      add_powers<2 * D>(p.xx, y, xx);
+      add_powers<2 * D>(p.xy, y, xy);
+      add_powers<2 * D>(p.yy, y, yy);
     });
+    put_on_x<2 * D>(xx, x, gg[0]);
+    put_on_x<2 * D>(xy, x, gg[1]);
+    put_on_x<2 * D>(yy, x, gg[2]);
+    if constexpr (residuals) {
+      Float xr[D + 1] = {}, yr[D + 1] = {};
+      rows_of([&](const Products& p, const Powers<2 * D>& y) {
+        add_powers<D>(p.xr, y, xr);
+        add_powers<D>(p.yr, y, yr);
+        wrr += p.rr;
+        if constexpr (B) wr += p.r, wmr += p.mr;
+      });
+      put_on_x<D>(xr, x, gr[0]);
+      put_on_x<D>(yr, x, gr[1]);
+    }
+    if constexpr (B) {
+      Float xm[D + 1] = {}, ym[D + 1] = {}, x1[D + 1] = {}, y1[D + 1] = {};
+      rows_of([&](const Products& p, const Powers<2 * D>& y) {
+        add_powers<D>(p.xm, y, xm);
+        add_powers<D>(p.ym, y, ym);
+        add_powers<D>(p.x1, y, x1);
+        add_powers<D>(p.y1, y, y1);
+        w += p.one, wm += p.m, wmm += p.mm;
+      });
+      put_on_x<D>(xm, x, gm[0]);
+      put_on_x<D>(ym, x, gm[1]);
+      put_on_x<D>(x1, x, g1[0]);
+      put_on_x<D>(y1, x, g1[1]);
+    }
   }
 
   void add_to(Sums& sums, double* /*of_motion*/) const {
@@ -129,13 +172,115 @@ struct Moments {
   }
 
  private:
-  template <int N>
-  static void add_powers(Float p, Float x, Float* to) {
-    to[0] += p;
-    for (int e = 1; e <= N; ++e) {
-      p *= x;
-      to[e] += p;
+  // A vector of every plane, and the powers of y that go with it.
+  struct Row {
+    Float gx, gy, wx, wy;
+
+    template <bool weighted>
+    static Row at(const ResidualRow& planes, int i) {
+      const Float gx = load(planes.gx + i), gy = load(planes.gy + i);
+      if constexpr (!weighted) return {gx, gy, gx, gy};
+      const Float w = load(planes.weight + i);
+      return {gx, gy, w * gx, w * gy};
     }
+  };
+
+  template <int N>
+  struct Powers {
+    Float of[N + 1];
+
+    explicit Powers(Float v) {
+      of[0] = splat(1.0f);
+      if constexpr (N > 0) of[1] = v;
+      for (int e = 2; e <= N; ++e) of[e] = of[e / 2] * of[e - e / 2];
+    }
+  };
+
+  // The powers of y of the rows of a pillar, in memory, from where they are loaded into all lanes
+  // at no cost.
+  struct RowPowers {
+    alignas(sizeof(Float)) float of[D > 0 ? 2 * D : 1][tile_height];
+
+    explicit RowPowers(const GridPlace& place) {
+      for (int j = 0; j < tile_height; j += lanes) {
+        const Powers<2 * D> y(place.y + place.step * (static_cast<float>(j) + iota()));
+        for (int e = 1; e <= 2 * D; ++e) store(&of[e - 1][j], y.of[e]);
+      }
+    }
+  };
+
+  template <bool weighted>
+  void add_products(const ResidualPillar& pillar, const RowPowers& y, Float x) {
+    Float xx[2 * D + 1] = {}, xy[2 * D + 1] = {}, yy[2 * D + 1] = {};
+    for (int j = 0; j < pillar.rows; ++j) {
+      const int i = j * lanes;
+      const Row row = Row::template at<weighted>(pillar.planes, i);
+      add_row_powers<2 * D>(row.wx * row.gx, y, j, xx);
+      add_row_powers<2 * D>(row.wx * row.gy, y, j, xy);
+      add_row_powers<2 * D>(row.wy * row.gy, y, j, yy);
+    }
+    put_on_x<2 * D>(xx, x, gg[0]);
+    put_on_x<2 * D>(xy, x, gg[1]);
+    put_on_x<2 * D>(yy, x, gg[2]);
+  }
+
+  template <bool weighted>
+  void add_residuals(const ResidualPillar& pillar, const RowPowers& y, Float x) {
+    Float xr[D + 1] = {}, yr[D + 1] = {}, rr{};
+    for (int j = 0; j < pillar.rows; ++j) {
+      const int i = j * lanes;
+      const Float gx = load(pillar.planes.gx + i), gy = load(pillar.planes.gy + i);
+      const Float r = load(pillar.planes.residual + i);
+      const Float weighed = weighted ? load(pillar.planes.weight + i) * r : r;
+      add_row_powers<D>(gx * weighed, y, j, xr);
+      add_row_powers<D>(gy * weighed, y, j, yr);
+      rr += weighed * r;
+    }
+    wrr += rr;
+    put_on_x<D>(xr, x, gr[0]);
+    put_on_x<D>(yr, x, gr[1]);
+  }
+
+  void add_values(const ResidualPillar& pillar, const RowPowers& y, Float x) {
+    Float xm[D + 1] = {}, ym[D + 1] = {}, x1[D + 1] = {}, y1[D + 1] = {};
+    for (int j = 0; j < pillar.rows; ++j) {
+      const int i = j * lanes;
+      const Row row = Row::template at<true>(pillar.planes, i);
+      const Float m = load(pillar.planes.moving + i), r = load(pillar.planes.residual + i);
+      const Float weight = load(pillar.planes.weight + i), weighed = weight * m;
+      add_row_powers<D>(row.wx * m, y, j, xm);
+      add_row_powers<D>(row.wy * m, y, j, ym);
+      add_row_powers<D>(row.wx, y, j, x1);
+      add_row_powers<D>(row.wy, y, j, y1);
+      w += weight;
+      wr += weight * r;
+      wm += weighed;
+      wmr += weighed * r;
+      wmm += weighed * m;
+    }
+    put_on_x<D>(xm, x, gm[0]);
+    put_on_x<D>(ym, x, gm[1]);
+    put_on_x<D>(x1, x, g1[0]);
+    put_on_x<D>(y1, x, g1[1]);
+  }
+
+  template <int N>
+  static void add_row_powers(Float p, const RowPowers& y, int j, Float* to) {
+    to[0] += p;
+    for (int e = 1; e <= N; ++e) to[e] += p * y.of[e - 1][j];
+  }
+
+  template <int N, int M>
+  static void add_powers(Float p, const Powers<M>& powers, Float* to) {
+    to[0] += p;
+    for (int e = 1; e <= N; ++e) to[e] += p * powers.of[e];
+  }
+
+  template <int N>
+  static void put_on_x(const Float* powers_of_y, Float x, Float* to) {
+    const Powers<N> powers(x);
+    for (int e = 0; e <= N; ++e)
+      for (int f = 0; e + f <= N; ++f) to[monomial(N, e, f)] += powers_of_y[f] * powers.of[e];
   }
 
   template <int N>

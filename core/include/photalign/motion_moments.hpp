@@ -65,6 +65,7 @@ class MotionMoments {
  public:
   using Place = MotionPlace;
   static constexpr bool brightness = B;
+  static constexpr bool by_pillars = false;
 
   // Two may gather at a time, `which` is 0 and 1.
   explicit MotionMoments(const TilePass& pass, int which = 0)

@@ -234,6 +234,16 @@ inline Double floor_of_positive(Double v) {
 #endif
 }
 
+// Of any number that an Int can hold.
+inline Double floor(Double v) {
+#if defined(__AVX512F__) || defined(__AVX2__)
+  return floor_of_positive(v);  // there it is one instruction for all
+#else
+  const Double whole = to_double(truncate(v));
+  return select(whole > v, whole - 1, whole);
+#endif
+}
+
 // Of whole numbers below 2^51. Beside the number that is added there is no room for a fraction, so
 // that the bits of the sum count.
 inline Long to_long(Double v) {
@@ -281,6 +291,17 @@ inline bool all_true(Int mask) {
 // All ones where v is neither NaN nor infinite.
 inline Int is_finite(Float v) { return (v - v) == Float{}; }
 inline Long is_finite(Double v) { return (v - v) == Double{}; }
+
+inline bool all_finite(Float v) {
+#if defined(__AVX512F__)
+  return _mm512_fpclass_ps_mask(reinterpret_cast<__m512>(v), 0x99) == 0;  // NaN or infinite
+#elif defined(__AVX2__)
+  const __m256 rest = reinterpret_cast<__m256>(v - v);
+  return _mm256_movemask_ps(_mm256_cmp_ps(rest, rest, _CMP_ORD_Q)) == 0xff;
+#else
+  return all_true(is_finite(v));
+#endif
+}
 
 // Lane i of the result is element index[i] of the window (low, high); 0 <= index < 2 * lanes.
 inline Float lookup(Float low, Float high, Int index) {

@@ -37,80 +37,119 @@ T read(const std::byte* from) {
   return value;
 }
 
-// Of pixels `step` elements apart, 1 for those side by side. The last vector overlaps the one
-// before, so that nothing beyond the row is read.
+// Some pixels of an image's channel, row by row, and where they go as floats.
+struct PixelRows {
+  const std::byte* from;
+  std::int64_t row_stride, column_stride;  // in bytes
+  std::int64_t height, width;
+  float* to;
+  std::int64_t to_stride;
+
+  const std::byte* row(std::int64_t j) const { return from + j * row_stride; }
+  float* to_row(std::int64_t j) const { return to + j * to_stride; }
+};
+
+// Vectors side by side over `count` elements, no less than `together`. The last one overlaps the
+// one before, so that nothing beyond is touched.
+template <std::int64_t together, class Body>
+void for_vectors(std::int64_t count, const Body& body) {
+  std::int64_t i = 0;
+  for (; i + together <= count; i += together) body(i);
+  if (i < count) body(count - together);
+}
+
+// Of pixels `step` elements apart, 1 for those side by side.
 template <class T, int step>
-void convert_spaced(const std::byte* from, std::int64_t count, float shift, float* to) {
+void convert_spaced(const PixelRows& rows, float shift) {
   constexpr std::int64_t together = spaced_together<T, step>;
-  for (std::int64_t i = 0;; i = std::min(i + together, count - together)) {
-    Float found[together / lanes];
-    load_spaced<T, step>(from + i * step * static_cast<std::int64_t>(sizeof(T)), found);
-    for (int k = 0; k < together / lanes; ++k) store(to + i + k * lanes, found[k] - shift);
-    if (i == count - together) return;
+  for (std::int64_t j = 0; j < rows.height; ++j) {
+    const std::byte* from = rows.row(j);
+    float* to = rows.to_row(j);
+    for_vectors<together>(rows.width, [&](std::int64_t i) {
+      Float found[together / lanes];
+      load_spaced<T, step>(from + i * step * static_cast<std::int64_t>(sizeof(T)), found);
+      for (int k = 0; k < together / lanes; ++k) store(to + i + k * lanes, found[k] - shift);
+    });
   }
 }
 
+// One by one; what is subtracted has the type that it is computed in.
+template <class T, class S>
+void convert_singly(const PixelRows& rows, S shift) {
+  for (std::int64_t j = 0; j < rows.height; ++j)
+    for (std::int64_t i = 0; i < rows.width; ++i)
+      rows.to_row(j)[i] =
+          static_cast<float>(static_cast<S>(read<T>(rows.row(j) + i * rows.column_stride)) - shift);
+}
+
 template <class T>
-void convert_row(const std::byte* from, std::int64_t step, std::int64_t count, double offset,
-                 float* to) {
+void convert(const PixelRows& rows, double offset) {
   if constexpr (std::is_same_v<T, double>) {
-    for (std::int64_t i = 0; i < count; ++i)
-      to[i] = static_cast<float>(read<T>(from + i * step) - offset);
+    convert_singly<T>(rows, offset);
   } else {
     const float shift = static_cast<float>(offset);
     constexpr std::int64_t size = sizeof(T);
-    if (step == size && count >= spaced_together<T, 1>)
-      return convert_spaced<T, 1>(from, count, shift, to);
+    const auto are_apart = [&](auto step) {
+      return rows.column_stride == step * size && rows.width >= spaced_together<T, step>;
+    };
+    if (are_apart(std::integral_constant<int, 1>{})) return convert_spaced<T, 1>(rows, shift);
     if constexpr (has_spaced) {
       // Colors take turns.
-      if (step == 3 * size && count >= spaced_together<T, 3>)
-        return convert_spaced<T, 3>(from, count, shift, to);
-      if (step == 4 * size && count >= spaced_together<T, 4>)
-        return convert_spaced<T, 4>(from, count, shift, to);
+      if (are_apart(std::integral_constant<int, 3>{})) return convert_spaced<T, 3>(rows, shift);
+      if (are_apart(std::integral_constant<int, 4>{})) return convert_spaced<T, 4>(rows, shift);
     }
-    for (std::int64_t i = 0; i < count; ++i)
-      to[i] = static_cast<float>(read<T>(from + i * step)) - shift;
-  }
-}
-
-inline void convert_row(const Image& image, std::int64_t x, std::int64_t y, std::int64_t channel,
-                        std::int64_t count, double offset, float* to) {
-  const std::byte* from = image.at(y, x, channel);
-  switch (image.dtype) {
-    case DType::u8:
-      return convert_row<std::uint8_t>(from, image.column_stride, count, offset, to);
-    case DType::u16:
-      return convert_row<std::uint16_t>(from, image.column_stride, count, offset, to);
-    case DType::f32:
-      return convert_row<float>(from, image.column_stride, count, offset, to);
-    case DType::f64:
-      return convert_row<double>(from, image.column_stride, count, offset, to);
-    default:
-      return;  // not a type that is aligned
+    convert_singly<T>(rows, shift);
   }
 }
 
 template <class T>
-void invalidate_row(const std::byte* from, std::int64_t step, std::int64_t count, float* row) {
-  if (step == sizeof(T) && count >= lanes) {
-    for (std::int64_t i = 0;; i = std::min(i + lanes, count - lanes)) {
-      const Float weights = load_as_float(reinterpret_cast<const T*>(from) + i);
-      store(row + i, select(weights > Float{}, load(row + i), splat(invalid())));
-      if (i == count - lanes) return;
+void invalidate(const PixelRows& weights) {
+  const bool is_dense = weights.column_stride == sizeof(T) && weights.width >= lanes;
+  for (std::int64_t j = 0; j < weights.height; ++j) {
+    const std::byte* from = weights.row(j);
+    float* to = weights.to_row(j);
+    if (is_dense) {
+      for_vectors<lanes>(weights.width, [&](std::int64_t i) {
+        const Float weight = load_as_float(reinterpret_cast<const T*>(from) + i);
+        store(to + i, select(weight > Float{}, load(to + i), splat(invalid())));
+      });
+      continue;
     }
+    for (std::int64_t i = 0; i < weights.width; ++i)
+      if (!(read<T>(from + i * weights.column_stride) > 0)) to[i] = invalid();
   }
-  for (std::int64_t i = 0; i < count; ++i)
-    if (!(read<T>(from + i * step) > 0)) row[i] = invalid();
 }
 
-// Weights at or below zero, and NaN, make the pixel invalid.
-inline void invalidate_row(const Image& weight, std::int64_t x, std::int64_t y, std::int64_t count,
-                           float* row) {
-  const std::byte* from = weight.at(y, x, 0);
+// The pixels of a rectangle inside of the image. Weights at or below zero, and NaN, make a pixel
+// invalid.
+inline void convert(const Image& image, const Image& weight, std::int64_t channel, double offset,
+                    Rect r, float* to, std::int64_t to_stride) {
+  const auto rows_of = [&](const Image& of, std::int64_t c) {
+    return PixelRows{of.at(r.y, r.x, c), of.row_stride, of.column_stride, r.height, r.width, to,
+                     to_stride};
+  };
+  const PixelRows rows = rows_of(image, channel);
+  switch (image.dtype) {
+    case DType::u8:
+      convert<std::uint8_t>(rows, offset);
+      break;
+    case DType::u16:
+      convert<std::uint16_t>(rows, offset);
+      break;
+    case DType::f32:
+      convert<float>(rows, offset);
+      break;
+    case DType::f64:
+      convert<double>(rows, offset);
+      break;
+    default:
+      return;  // not a type that is aligned
+  }
+  if (!weight) return;
   if (weight.dtype == DType::u8)
-    invalidate_row<std::uint8_t>(from, weight.column_stride, count, row);
+    invalidate<std::uint8_t>(rows_of(weight, 0));
   else
-    invalidate_row<float>(from, weight.column_stride, count, row);
+    invalidate<float>(rows_of(weight, 0));
 }
 
 // True where the pixels can be used in place: floats, in rows, nothing to subtract or to
@@ -135,23 +174,24 @@ inline Patch cut(const Image& image, const Image& weight, std::int64_t channel, 
   if (usable_in_place(image, weight, offset, r))
     return {reinterpret_cast<const float*>(image.at(r.y, r.x, channel)),
             image.row_stride / static_cast<std::int64_t>(sizeof(float)), r};
-  const std::int64_t first = std::clamp<std::int64_t>(-r.x, 0, r.width);
-  const std::int64_t last = std::clamp<std::int64_t>(image.width - r.x, first, r.width);
-  for (std::int64_t j = 0; j < r.height; ++j) {
-    float* row = room + j * r.width;
-    const std::int64_t y = r.y + j;
-    if (y < 0 || y >= image.height) {
-      std::fill(row, row + r.width, invalid());
-      continue;
+  // Rows start on cache lines, where there is room for that.
+  const std::int64_t whole = (r.width + 15) / 16 * 16;
+  const std::int64_t stride = whole * r.height <= max_patch_floats ? whole : r.width;
+  const std::int64_t left = std::clamp<std::int64_t>(-r.x, 0, r.width);
+  const std::int64_t right = std::clamp<std::int64_t>(image.width - r.x, left, r.width);
+  const std::int64_t top = std::clamp<std::int64_t>(-r.y, 0, r.height);
+  const std::int64_t bottom = std::clamp<std::int64_t>(image.height - r.y, top, r.height);
+  const Rect inside{r.x + left, r.y + top, right - left, bottom - top};
+  if (inside.width < r.width || inside.height < r.height)
+    for (std::int64_t j = 0; j < r.height; ++j) {
+      float* row = room + j * stride;
+      const bool is_outside = j < top || j >= bottom;
+      std::fill(row, row + (is_outside ? r.width : left), invalid());
+      std::fill(row + (is_outside ? r.width : right), row + r.width, invalid());
     }
-    std::fill(row, row + first, invalid());
-    if (last > first) {
-      convert_row(image, r.x + first, y, channel, last - first, offset, row + first);
-      if (weight) invalidate_row(weight, r.x + first, y, last - first, row + first);
-    }
-    std::fill(row + last, row + r.width, invalid());
-  }
-  return {room, r.width, r};
+  if (inside.width > 0 && inside.height > 0)
+    convert(image, weight, channel, offset, inside, room + top * stride + left, stride);
+  return {room, stride, r};
 }
 
 PHOTALIGN_ISA_END

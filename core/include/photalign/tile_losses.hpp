@@ -7,7 +7,10 @@
 PHOTALIGN_ISA_BEGIN
 
 // Puts the loss on rows: weights come to include the loss's. Losses and the weights of masks can be
-// kept per pixel of the tile, for the comparison of two estimates.
+// kept per pixel of the tile, for the comparison of two estimates. If these weights are 1 or 0,
+// `no_loss` stands for 0, and nothing else is kept.
+inline constexpr float no_loss = -1;
+
 struct Losses {
   const TilePass& pass;
   const Rect& tile;
@@ -15,36 +18,59 @@ struct Losses {
   Float rho{}, weight{};
 
   void weigh(std::int64_t x, std::int64_t y, int count, Workspace& work) {
-    const std::int64_t at = (y - tile.y) * row_floats + (x - tile.x);
-    with_loss(pass.loss, [&](auto loss) {
-      using L = decltype(loss);
-      if (kept)
-        weigh_row<L, true>(count, work.residual, work.weights, kept + at, kept + tile_floats + at);
-      else
-        weigh_row<L, false>(count, work.residual, work.weights, nullptr, nullptr);
-    });
+    const int vectors = (count + lanes - 1) / lanes;
+    weigh(x, y, {vectors, lanes, work.residual, work.weights});
+  }
+
+  void weigh_pillar(std::int64_t x, std::int64_t y, int rows, Workspace& work) {
+    weigh(x, y, {rows, row_floats, work.planes.residual, work.planes.weights});
   }
 
  private:
-  template <class L, bool keep>
-  void weigh_row(int count, const float* __restrict residual, float* __restrict weights,
-                 float* __restrict kept_rho, float* __restrict kept_weight) {
+  // One vector after another; in what is kept, they are `apart` floats apart.
+  struct Vectors {
+    int count;
+    int apart;
+    const float* residual;
+    float* weights;
+  };
+
+  void weigh(std::int64_t x, std::int64_t y, const Vectors& vectors) {
+    const std::int64_t at = (y - tile.y) * row_floats + (x - tile.x);
+    with_loss(pass.loss, [&](auto loss) {
+      using L = decltype(loss);
+      if (!kept)
+        weigh_by<L, Kept::nothing>(vectors, nullptr);
+      else if (has_plain_weights(pass))
+        weigh_by<L, Kept::losses>(vectors, kept + at);
+      else
+        weigh_by<L, Kept::losses_and_weights>(vectors, kept + at);
+    });
+  }
+
+  enum class Kept { nothing, losses, losses_and_weights };
+
+  template <class L, Kept what>
+  void weigh_by(const Vectors& vectors, float* __restrict to) {
     const Float c = splat(pass.threshold);
-    Float row_rho{}, row_weight{};
-    for (int i = 0; i < count; i += lanes) {
-      const Float mask = load(weights + i);
-      const Float r = load(residual + i);
+    Float sum_rho{}, sum_weight{};
+    for (int i = 0; i < vectors.count; ++i) {
+      float* __restrict weights = vectors.weights + i * lanes;
+      const Float mask = load(weights);
+      const Float r = load(vectors.residual + i * lanes);
       const auto influence = L::at(r * r, c);
-      row_rho += mask * influence.rho;
-      row_weight += mask;
-      store(weights + i, mask * influence.weight);
-      if constexpr (keep) {
-        store(kept_rho + i, influence.rho);
-        store(kept_weight + i, mask);
+      sum_rho += mask * influence.rho;
+      sum_weight += mask;
+      if constexpr (!std::is_same_v<L, Squared>) store(weights, mask * influence.weight);
+      if constexpr (what == Kept::losses)
+        store(to + i * vectors.apart, select(mask > 0, influence.rho, splat(no_loss)));
+      if constexpr (what == Kept::losses_and_weights) {
+        store(to + i * vectors.apart, influence.rho);
+        store(to + tile_floats + i * vectors.apart, mask);
       }
     }
-    rho += row_rho;
-    weight += row_weight;
+    rho += sum_rho;
+    weight += sum_weight;
   }
 };
 
@@ -57,17 +83,22 @@ struct LossSink final : RowSink {
 };
 
 // Adds the losses of two estimates over the pixels that are valid for both.
-template <class Total>
+template <bool plain_weights, class Total>
 void add_common(const Rect& tile, const float* now, const float* before, Total& sums) {
   Float both{}, rho{}, rho_before{};
   for (std::int64_t j = 0; j < tile.height; ++j) {
     const std::int64_t row = j * row_floats;
     for (std::int64_t i = row; i < row + tile.width; i += lanes) {
       // Beyond the tile's width the weights are 0.
-      const Float w = min(load(now + tile_floats + i), load(before + tile_floats + i));
+      const Float rho_now = load(now + i), rho_then = load(before + i);
+      Float w;
+      if constexpr (plain_weights)
+        w = select((rho_now >= 0) & (rho_then >= 0), splat(1.0f), Float{});
+      else
+        w = min(load(now + tile_floats + i), load(before + tile_floats + i));
       both += w;
-      rho += w * load(now + i);
-      rho_before += w * load(before + i);
+      rho += w * rho_now;
+      rho_before += w * rho_then;
     }
   }
   sums.both += sum(both);
@@ -109,7 +140,8 @@ void add_losses(const TilePass& pass, const Rect& tile, std::int64_t index, std:
       LossSink previous({pass, tile, work.previous_losses});
       compare<K>(pass, pass.previous, Gradients::none, channel, tile, work, previous);
     }
-    add_common(tile, losses, before, sums);
+    has_plain_weights(pass) ? add_common<true>(tile, losses, before, sums)
+                            : add_common<false>(tile, losses, before, sums);
   }
 }
 
