@@ -113,7 +113,7 @@ def solve_ecc_recipe(problem: Problem) -> NDArray[np.float32]:
     _, matrix = cv2.findTransformECC(
         problem.pair.reference,
         problem.pair.moving,
-        start[: len(_identity(problem.kind))].copy(),
+        start[: len(_start(problem))].copy(),
         _MOTION[problem.kind],
         _CRITERIA,
         _mask_for_cv2(problem),
