@@ -36,7 +36,8 @@ RESULT = {
 SIGNATURES = {
     pa.align: [
         *("reference", "moving", "warp", "*", "init", "method", "kernel", "loss"),
-        *("brightness", "solver", "pyramid", "reference_mask", "moving_mask"),
+        *("brightness", "solver", "pyramid", "pixels", "reference_mask"),
+        "moving_mask",
         *("min_overlap", "threads", "progress"),
     ],
     pa.Sampler: [

@@ -194,7 +194,7 @@ def test_trace_is_made_once_and_goes_along(rng):
     early = copy.copy(found), pickle.loads(pickle.dumps(found))
     assert found.trace is found.trace
     assert [type(value) for value in dataclasses.astuple(found.trace[0])] == [
-        *(int, int, float, float, float, float, bool, float)
+        *(int, int, float, float, float, float, bool, float, float)
     ]
     changed = dataclasses.replace(found, cost=0.0)
     for twin in (*early, changed):

@@ -21,7 +21,7 @@ double ramp(double v, double low, double high) {
 
 float smoothness_of_instrument(const ReviewSums& at_end) {
   const double noise = at_end.weighted_rr / at_end.texture;
-  return static_cast<float>(std::max(ramp(edge_ratio(at_end), 1.15, 1.6), ramp(noise, 0.4, 0.9)));
+  return static_cast<float>(std::max(ramp(edge_ratio(at_end), 1.25, 1.75), ramp(noise, 0.4, 0.9)));
 }
 
 bool is_noise(const ReviewSums& residuals) { return edge_ratio(residuals) < 1.6; }

@@ -31,7 +31,7 @@ __all__ = ["align"]
 
 METHODS = ("forward", "inverse", "esm")
 
-# Their last steps take a gradient of the reference that is as sharp as the noise allows.
+# Their last steps take a gradient of the reference as sharp as the noise allows.
 _DIRECT = ("bspline3_direct", "bspline5_direct")
 
 _KERNELS = ("auto", *ALIGNMENT_KERNELS)

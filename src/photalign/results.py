@@ -140,8 +140,18 @@ class Step:
 
 
 def _step(row: Sequence[float]) -> Step:
-    level, iteration, *numbers, accepted, scale, selected = row
-    return Step(int(level), int(iteration), *numbers, bool(accepted), scale, selected)
+    level, iteration, cost, motion, damping, overlap, accepted, scale, selected = row
+    return Step(
+        level=int(level),
+        iteration=int(iteration),
+        cost=cost,
+        motion=motion,
+        damping=damping,
+        overlap=overlap,
+        accepted=bool(accepted),
+        scale=scale,
+        selected=selected,
+    )
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
