@@ -163,7 +163,7 @@ class Alignment {
     // where the images are aligned.
     problem.select_part(problem.has_part());
     const NewtonResult near =
-        newton(problem, state, {}, {}, newton_options(scale, 0, coarse_step_tol, 2), on_step_);
+        newton(problem, state, nullptr, {}, newton_options(scale, 0, coarse_step_tol, 2), on_step_);
     problem.select_part(false);
     if (!near.converged) return {};
     state = near.state;
@@ -172,7 +172,7 @@ class Alignment {
     Noise noise = study_noise(problem, state);
     Contraction contraction = near.contraction;
     for (int round = 0;; ++round) {
-      NewtonResult found = newton(problem, state, noise, contraction,
+      NewtonResult found = newton(problem, state, &noise, contraction,
                                   newton_options(scale, near.steps, options_.step_tol), on_step_);
       if (!found.converged) return {};
       state = found.state;
@@ -210,13 +210,13 @@ class Alignment {
     LoopResult found = optimize(problem, state, loop_options(0), on_step_);
     problem.set_threshold(options_.tuning * found.scale);
     if (found.status == Status::converged)
-      choose_instrument(problem, found.state, conclude(problem, found.state, {}).review.total);
+      choose_instrument(problem, found.state, conclude(problem, found.state, nullptr).review.total);
     Noise noise = study_noise(problem, found.state);
     NewtonOptions options = newton_options(found.scale, 0, options_.step_tol);
     if (found.status != Status::converged) options.max_steps = 0;
-    NewtonResult last = newton(problem, found.state, noise, {}, options, on_step_);
+    NewtonResult last = newton(problem, found.state, &noise, {}, options, on_step_);
     if (!last.converged && last.steps > 0) {
-      last.conclusion = conclude(problem, found.state, noise);
+      last.conclusion = conclude(problem, found.state, &noise);
       last.state = last.concluded = found.state;
     }
     return {found.status,  last.state,       found.scale,
@@ -290,7 +290,7 @@ class Alignment {
   }
 
   static void conclude_at(LevelProblem& problem, Ending& ending) {
-    ending.conclusion = conclude(problem, ending.state, ending.noise);
+    ending.conclusion = conclude(problem, ending.state, &ending.noise);
     ending.concluded = ending.state;
   }
 
@@ -311,7 +311,7 @@ class Alignment {
     }
     problem.select_part(false);
     if (1 - rho / before > least_gain) return 1 - rho / before;
-    const ReviewSums all =
+    const CommonLosses all =
         compare_rows(problem, ending.state, first, 0, problem.selection().rows());
     return all.both_rho_previous > 0 ? 1 - all.both_rho / all.both_rho_previous : 0;
   }

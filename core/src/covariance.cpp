@@ -54,40 +54,23 @@ struct ReviewTotals {
   }
 };
 
-struct ReviewSink final : RowSink {
-  Losses losses;
-  ReviewTotals totals;
-  explicit ReviewSink(Losses l) : losses(l) {}
-
-  void take(std::int64_t x, std::int64_t y, int count, Workspace& work) override {
-    for (int i = 0; i < count; i += lanes)
-      totals.add(load(work.weights + i), load(work.residual + i), load(work.value + i));
-    losses.weigh(x, y, count, work);
-    for (int i = 0; i < count; i += lanes) {
-      const Float w = load(work.weights + i);
-      totals.add_influence(w, w * load(work.residual + i));
-    }
-  }
-};
-
-void review(const TilePass& pass, std::int64_t row, float* memory, ReviewSums* sums) {
+void compare_losses(const TilePass& pass, std::int64_t row, float* memory, CommonLosses* sums) {
   Workspace work(memory);
+  *sums = CommonLosses{};
   const std::int64_t channels = pass.reference.channels;
-  for (std::int64_t channel = 0; channel < channels; ++channel) sums[channel] = ReviewSums{};
-  for (std::int64_t i = pass.tiles.starts[row]; i < pass.tiles.starts[row + 1]; ++i)
-    for (std::int64_t channel = 0; channel < channels; ++channel) {
-      const Rect& tile = pass.tiles.rects[i];
-      const std::int64_t index = i * channels + channel;
-      float* losses = place_for_losses(pass, index, work);
-      ReviewSink sink({pass, tile, losses});
-      with_alignment_kernel(pass.kernel, [&](auto kernel) {
-        using K = decltype(kernel);
+  with_alignment_kernel(pass.kernel, [&](auto kernel) {
+    using K = decltype(kernel);
+    for (std::int64_t i = pass.tiles.starts[row]; i < pass.tiles.starts[row + 1]; ++i)
+      for (std::int64_t channel = 0; channel < channels; ++channel) {
+        const Rect& tile = pass.tiles.rects[i];
+        const std::int64_t index = i * channels + channel;
+        float* losses = place_for_losses(pass, index, work);
+        LossSink sink({pass, tile, losses});
         work.reference_weight = work.covered_weight = Float{};
-        compare<K>(pass, pass.estimate, Gradients::none, channel, tile, work, sink);
-        sink.totals.add_to(sums[channel]);
-        add_losses<K>(pass, tile, index, channel, losses, sink.losses, work, sums[channel]);
-      });
-    }
+        sink.compare<K>(pass.estimate, channel, work);
+        add_losses<K>(pass, tile, index, channel, losses, sink.losses, work, *sums);
+      }
+  });
 }
 
 // The share of the reference's gradient in the Jacobian of a composition.
@@ -165,8 +148,9 @@ struct GradientsAt {
 // So does a partner of the Jacobian that lacks half of the difference of both images' gradients.
 class Equations {
  public:
-  Equations(const TilePass& pass, const Inflation& inflation)
-      : pass_(pass), by_(inflation.factor) {}
+  // Without an inflation B is not wanted.
+  Equations(const TilePass& pass, const Inflation* inflation)
+      : pass_(pass), by_(inflation ? inflation->factor : nullptr) {}
 
   void add_to(ReviewSums& sums, const Workspace& work) const {
     totals_.add_to(sums);
@@ -275,6 +259,7 @@ class Equations {
   }
 
   const TilePass& pass_;
+  const float* by_;
 
  private:
   static Float square_of_gradient(const Planes& p, int i) {
@@ -282,7 +267,6 @@ class Equations {
     return tx * tx + ty * ty;
   }
 
-  const float* by_;
   ReviewTotals totals_;
   Float rho_{}, valid_{};
 };
@@ -295,7 +279,7 @@ struct PillarEquations final : PillarSink, Equations {
   M a, b;
   const bool usual;
 
-  PillarEquations(const TilePass& pass, const Inflation& inflation)
+  PillarEquations(const TilePass& pass, const Inflation* inflation)
       : Equations(pass, inflation), a(pass, 0), b(pass, 1), usual(is_usual(pass)) {}
 
   void take_pillar(std::int64_t x, std::int64_t y, int rows, Workspace& work) override {
@@ -324,6 +308,7 @@ struct PillarEquations final : PillarSink, Equations {
            const float* weights) {
     a.template add_pillar<true>(rows, place,
                                 [&](int i) { return bread<is_usual, brightness>(parts, i); });
+    if (!by_) return;
     b.template add_pillar<false>(
         rows, place, [&](int i) { return filling<is_usual, brightness>(parts, weights, i); });
   }
@@ -334,7 +319,7 @@ template <class M>
 struct RowEquations final : RowSink, Equations {
   M a, b;
 
-  RowEquations(const TilePass& pass, const Inflation& inflation)
+  RowEquations(const TilePass& pass, const Inflation* inflation)
       : Equations(pass, inflation), a(pass, 0), b(pass, 1) {}
 
   void take(std::int64_t x, std::int64_t y, int count, Workspace& work) override {
@@ -345,7 +330,8 @@ struct RowEquations final : RowSink, Equations {
     const float* weights = work.reference_mask;
     weigh(work, vectors, work.reference_mask);
     a.add_row(count, place, [&](int i) { return bread<false, brightness>(parts, i); });
-    b.add_row(count, place, [&](int i) { return filling<false, brightness>(parts, weights, i); });
+    if (by_)
+      b.add_row(count, place, [&](int i) { return filling<false, brightness>(parts, weights, i); });
   }
 
   template <class K>
@@ -354,7 +340,7 @@ struct RowEquations final : RowSink, Equations {
   }
 };
 
-void conclude(const TilePass& pass, const Inflation& inflation, std::int64_t row, float* memory,
+void conclude(const TilePass& pass, const Inflation* inflation, std::int64_t row, float* memory,
               ReviewSums* sums, Sums* a, Sums* b) {
   Workspace work(memory);
   const std::int64_t channels = pass.reference.channels;
@@ -399,34 +385,31 @@ struct Observed {
         value(memory + 6 * plane) {}
 };
 
-struct ObservationSink final : RowSink {
+struct ObservationSink final : PillarSink {
   const TilePass& pass;
   const Rect& core;
   Observed to;
 
   ObservationSink(const TilePass& p, const Rect& c, Observed o) : pass(p), core(c), to(o) {}
 
-  void take(std::int64_t x, std::int64_t y, int count, Workspace& work) override {
-    const std::int64_t at = (y - core.y + max_lag) * Observed::stride + (x - core.x + max_lag);
-    const JacobianParts parts(pass, work, (count + lanes - 1) / lanes);
+  void take_pillar(std::int64_t x, std::int64_t y, int rows, Workspace& work) override {
+    const Planes& p = work.planes;
+    const JacobianParts parts(pass, p, rows);
+    std::int64_t at = (y - core.y + max_lag) * Observed::stride + (x - core.x + max_lag);
     with_loss(pass.loss, [&](auto loss) {
-      for (int i = 0; i < count; i += lanes) {
-        const Float residual = load(work.residual + i);
+      for (int i = 0; i < rows * lanes; i += lanes, at += Observed::stride) {
+        const Float residual = load(p.residual + i);
         const auto influence = decltype(loss)::at(residual * residual, splat(pass.threshold));
-        const Float w = load(work.weights + i) * influence.weight;
+        const Float w = load(p.weights + i) * influence.weight;
         const GradientsAt<false> g(parts, i);
-        // The last vector of a row may reach beyond the sample.
-        const auto put = [&](float* plane, Float v) {
-          if (i + lanes <= count) return store(plane + at + i, v);
-          for (int k = 0; k < count - i; ++k) plane[at + i + k] = v[k];
-        };
-        put(to.psi, w * residual);
-        put(to.weight, w);
-        put(to.own[0], w * g.jx);
-        put(to.own[1], w * g.jy);
-        put(to.mean[0], w * g.mx);
-        put(to.mean[1], w * g.my);
-        put(to.value, w * load(work.value + i));
+        // What is beyond the sample is 0 and lies in the margin of the planes.
+        store(to.psi + at, w * residual);
+        store(to.weight + at, w);
+        store(to.own[0] + at, w * g.jx);
+        store(to.own[1] + at, w * g.jy);
+        store(to.mean[0] + at, w * g.mx);
+        store(to.mean[1] + at, w * g.my);
+        store(to.value + at, w * load(p.value + i));
       }
     });
   }
@@ -460,7 +443,8 @@ void observe(const TilePass& pass, const Rect& core, std::int64_t channel, float
   const Observed to(observed);
   ObservationSink sink(pass, core, to);
   with_alignment_kernel(pass.kernel, [&](auto kernel) {
-    compare<decltype(kernel)>(pass, pass.estimate, Gradients::both, channel, wide, work, sink);
+    compare_pillars<decltype(kernel)>(pass, pass.estimate, Gradients::both, {true, true}, channel,
+                                      wide, work, sink);
   });
   for (int lag = 1; lag <= max_lag; ++lag) {
     add_lag(to, lag, Observed::rows, sums->row[lag]);
@@ -522,6 +506,7 @@ void inflate(const TilePass& pass, const Correlation& rho, const Rect& core, con
 }  // namespace
 
 extern const CovarianceFunctions covariance_table;
-const CovarianceFunctions covariance_table{review, conclude, observed_floats, observe, inflate};
+const CovarianceFunctions covariance_table{compare_losses, conclude, observed_floats, observe,
+                                           inflate};
 
 PHOTALIGN_ISA_END

@@ -36,7 +36,7 @@ double Contraction::still_to_come(double of_motion) const {
   return share < most_repeated ? of_motion * share / (1 - share) : of_motion;
 }
 
-NewtonResult newton(LevelProblem& problem, State state, const Noise& noise,
+NewtonResult newton(LevelProblem& problem, State state, const Noise* noise,
                     const Contraction& contraction, const NewtonOptions& options,
                     const StepCallback& on_step) {
   Conclusion here = conclude(problem, state, noise);

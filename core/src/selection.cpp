@@ -10,9 +10,9 @@
 namespace photalign {
 namespace {
 
-constexpr std::int64_t band_height = 8;
+constexpr std::int64_t band_height = 16;
 constexpr double band_pixels = 1 << 18;  // as many are enough, however large the image is
-constexpr std::int64_t least_step = 32;  // rows from one band to the next
+constexpr std::int64_t least_step = 64;  // rows from one band to the next
 
 constexpr std::int64_t sample_pixels = 1 << 14;  // of the image, for one sample
 constexpr std::int64_t least_samples = 4;

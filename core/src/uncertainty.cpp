@@ -91,16 +91,15 @@ Noise study(LevelProblem& problem, const State& state, const Selection& samples)
 
 }  // namespace
 
-ReviewSums compare_rows(LevelProblem& problem, const State& state, const State& previous,
-                        std::int64_t first, std::int64_t count) {
-  const auto channels = static_cast<std::size_t>(problem.pass().reference.channels);
-  const std::vector<ReviewSums> of_rows = problem.per_row<ReviewSums>(
-      state, &previous, count, channels,
-      [&](const TilePass& pass, std::int64_t row, float* memory, ReviewSums* out) {
-        variant().covariance->review(pass, first + row, memory, out);
+CommonLosses compare_rows(LevelProblem& problem, const State& state, const State& previous,
+                          std::int64_t first, std::int64_t count) {
+  const std::vector<CommonLosses> of_rows = problem.per_row<CommonLosses>(
+      state, &previous, count, 1,
+      [&](const TilePass& pass, std::int64_t row, float* memory, CommonLosses* out) {
+        variant().covariance->compare_losses(pass, first + row, memory, out);
       });
-  ReviewSums total;
-  for (const ReviewSums& sums : of_rows) add_fields(sums, total);
+  CommonLosses total;
+  for (const CommonLosses& sums : of_rows) add_fields(sums, total);
   return total;
 }
 
@@ -154,7 +153,7 @@ bool Conclusion::is_told_by(const Noise& noise) const {
   return noise.information > least_share * information || !(information > 0);
 }
 
-Conclusion conclude(LevelProblem& problem, const State& state, const Noise& noise) {
+Conclusion conclude(LevelProblem& problem, const State& state, const Noise* noise) {
   const Stopwatch::Lap lap = problem.stopwatch().lap(Stage::last_steps);
   problem.count_pass();
   const CovarianceFunctions& functions = *variant().covariance;
@@ -170,7 +169,8 @@ Conclusion conclude(LevelProblem& problem, const State& state, const Noise& nois
         const auto at = static_cast<std::size_t>(row) * 2;
         if (motion_size) pass.motion = motion_of_rows.data() + at * motion_size;
         Sums* sums = sums_of_rows.data() + at * channels;
-        functions.conclude(pass, noise.inflation, row, memory, out, sums, sums + channels);
+        functions.conclude(pass, noise ? &noise->inflation : nullptr, row, memory, out, sums,
+                           sums + channels);
       });
 
   Review review;

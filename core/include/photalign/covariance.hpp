@@ -62,11 +62,12 @@ struct Conclusion {
   bool is_told_by(const Noise& noise) const;
 };
 
-Conclusion conclude(LevelProblem& problem, const State& state, const Noise& noise);
+// Without the noise there is no spread.
+Conclusion conclude(LevelProblem& problem, const State& state, const Noise* noise);
 
 // The losses of two estimates over the pixels valid for both, in some rows of the selection.
-ReviewSums compare_rows(LevelProblem& problem, const State& state, const State& previous,
-                        std::int64_t first, std::int64_t count);
+CommonLosses compare_rows(LevelProblem& problem, const State& state, const State& previous,
+                          std::int64_t first, std::int64_t count);
 
 // Of the unknowns of the warp, parameters x parameters; NaN if it cannot be had.
 std::vector<double> covariance_of(const Conclusion& conclusion);

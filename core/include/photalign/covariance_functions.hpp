@@ -17,7 +17,6 @@ inline constexpr std::int64_t sample_height = 32 - 2 * max_lag;
 // Everything about an estimate that needs no derivatives, for one channel.
 struct ReviewSums {
   double rho = 0, valid = 0, covered = 0, reference = 0;  // as in Sums
-  double both = 0, both_rho = 0, both_rho_previous = 0;   // as in Sums
   double pixels = 0;                                      // valid ones, each counted as 1
   // With the weights of masks only: sums of 1, the residual r and the moving value m, and products.
   double one = 0, r = 0, m = 0, rr = 0, mr = 0, mm = 0;
@@ -26,6 +25,12 @@ struct ReviewSums {
   // With the loss's weights: sums of 1, r^2, the squared length of the reference's gradient, and
   // both.
   double weights = 0, weighted_rr = 0, texture = 0, texture_rr = 0;
+};
+
+// The losses of two estimates, as in Sums.
+struct CommonLosses {
+  double rho = 0, valid = 0, covered = 0, reference = 0;
+  double both = 0, both_rho = 0, both_rho_previous = 0;
 };
 
 // Of the influence in samples, at each lag along rows and along columns: [0] sum of
@@ -57,11 +62,12 @@ struct Inflation {
 };
 
 struct CovarianceFunctions {
-  // One row of rectangles; compares with `previous` if there is one. sums[channel] is overwritten.
-  void (*review)(const TilePass&, std::int64_t row, float* workspace, ReviewSums* sums);
-  // The same with derivatives. `a` are the sums of the estimating equations J'psi(r) and of how
-  // they change with the warp; `b` those of the Jacobian's products, inflated. [channel] each.
-  void (*conclude)(const TilePass&, const Inflation&, std::int64_t row, float* workspace,
+  // One row of rectangles, all channels; the sums are overwritten.
+  void (*compare_losses)(const TilePass&, std::int64_t row, float* workspace, CommonLosses* sums);
+  // One row of rectangles. `a` are the sums of the estimating equations J'psi(r) and of how they
+  // change with the warp; `b` those of the Jacobian's products, inflated, or 0 if there is no
+  // inflation. [channel] each.
+  void (*conclude)(const TilePass&, const Inflation*, std::int64_t row, float* workspace,
                    ReviewSums* sums, Sums* a, Sums* b);
   // Floats that a sample is kept in, for one channel.
   std::size_t (*observed_floats)();

@@ -38,7 +38,7 @@ struct NewtonResult {
 
 // From `state`, which is nearly right. If steps do not shrink, the result is where they began to
 // grow.
-NewtonResult newton(LevelProblem& problem, State state, const Noise& noise,
+NewtonResult newton(LevelProblem& problem, State state, const Noise* noise,
                     const Contraction& contraction, const NewtonOptions& options,
                     const StepCallback& on_step);
 

@@ -74,11 +74,19 @@ struct Losses {
   }
 };
 
-struct LossSink final : RowSink {
+// The losses of a tile and nothing else.
+struct LossSink final : PillarSink {
   Losses losses;
   explicit LossSink(Losses l) : losses(l) {}
-  void take(std::int64_t x, std::int64_t y, int count, Workspace& work) override {
-    losses.weigh(x, y, count, work);
+
+  void take_pillar(std::int64_t x, std::int64_t y, int rows, Workspace& work) override {
+    losses.weigh_pillar(x, y, rows, work);
+  }
+
+  template <class K>
+  void compare(const Estimate& estimate, std::int64_t channel, Workspace& work) {
+    compare_pillars<K>(losses.pass, estimate, Gradients::none, {false, true}, channel, losses.tile,
+                       work, *this);
   }
 };
 
@@ -138,7 +146,7 @@ void add_losses(const TilePass& pass, const Rect& tile, std::int64_t index, std:
       before = pass.previous_losses + index * loss_floats;
     } else {
       LossSink previous({pass, tile, work.previous_losses});
-      compare<K>(pass, pass.previous, Gradients::none, channel, tile, work, previous);
+      previous.compare<K>(pass.previous, channel, work);
     }
     has_plain_weights(pass) ? add_common<true>(tile, losses, before, sums)
                             : add_common<false>(tile, losses, before, sums);
