@@ -2,13 +2,12 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <limits>
 #include <optional>
 #include <utility>
 
-#include "photalign/instrument.hpp"
-#include "photalign/newton.hpp"
-#include "photalign/optimize.hpp"
+#include "photalign/finest_level.hpp"
 #include "photalign/texture.hpp"
 
 namespace photalign {
@@ -17,13 +16,8 @@ namespace {
 // On the coarse levels a step this small, in pixels of the level, is as good as none.
 constexpr double coarse_step_tol = 0.05;
 constexpr int retries = 2;
-// A result of the coarser levels is this near to that of the finest, in pixels, or nowhere.
-constexpr double nearby = 0.5;
 // Levels with more pixels than this are not aligned with all of them, but the finest.
 constexpr std::int64_t many_pixels = 1 << 19;
-// The loss's scale, estimated again at the end: how often, and below which change it is settled.
-constexpr int scale_rounds = 3;
-constexpr double scale_change = 0.02;
 // Below this standard deviation, in pixels, the bias of a cubic kernel is no longer hidden in the
 // noise.
 constexpr double bias_of_kernel = 2e-3;
@@ -82,24 +76,11 @@ class Alignment {
   }
 
  private:
-  // From coarse to fine, and on the finest level to the least biased kernel where that matters.
+  // From coarse to fine.
   AlignResult descend(const State& begin, int levels) {
     State state = begin;
     for (int level = levels - 1; level > 0; --level) refine(state, level);
-    bool is_near = levels > 1;
-    AlignResult result = finished(begin, state, options_.kernel, is_near);
-    if (options_.last_kernel == options_.kernel || !needs_last_kernel(result)) return result;
-    is_near = result.status == Status::converged;
-    AlignResult last = finished(begin, state, options_.last_kernel, is_near);
-    const bool better = last.status == Status::converged || result.status != Status::converged;
-    return better ? last : result;
-  }
-
-  // The kernel of the first steps at full resolution is the more efficient. Its bias shows under
-  // little noise, if the images have none of their own, from aliasing.
-  bool needs_last_kernel(const AlignResult& result) const {
-    if (result.status == Status::no_descent) return true;
-    return result.status == Status::converged && result.deviation < bias_of_kernel && is_clean_;
+    return finished(begin, state, options_.kernel, levels > 1);
   }
 
   // Optimizes `state`, which is in coordinates of level 0, on a coarse level.
@@ -118,17 +99,6 @@ class Alignment {
     problem.warp().to_full(state);
   }
 
-  // How the steps at full resolution ended.
-  struct Ending {
-    Status status = Status::nonfinite;
-    State state;
-    double scale = 0;
-    double stalled = 0;  // how far a step would have gone that did not lower the loss, px
-    Noise noise;
-    Conclusion conclusion;
-    State concluded;  // what it is about, maybe a small step before `state`
-  };
-
   // At full resolution, from `state` to the result, or to the start if that is better.
   AlignResult finished(const State& begin, State& state, Kernel kernel, bool is_near) {
     const Stopwatch::Lap lap = stopwatch_.lap(Stage::finest_steps);
@@ -137,91 +107,36 @@ class Alignment {
       if (!chosen_) chosen_ = Selection::informative(Texture(problem), options_.pixels);
       problem.limit_to(*chosen_);
     }
+    FinestLevel finest(problem, options_, loop_options(0), on_step_);
     std::optional<Ending> ending;
-    if (is_near) ending = polished(problem, state);
-    if (!ending && is_near && problem.has_part()) {
-      problem.select_part(true);
-      const LoopResult part = optimize(problem, state, loop_options(0), on_step_);
-      problem.select_part(false);
-      if (part.status == Status::converged) ending = polished(problem, part.state);
+    if (is_near) {
+      std::optional<Approach> approach = finest.approach(state);
+      if (approach && kernel != options_.last_kernel &&
+          needs_last_kernel(approach->deviation, approach->is_clean)) {
+        state = approach->state;
+        return finished(begin, state, options_.last_kernel, is_near);
+      }
+      if (approach) ending = finest.settle(std::move(*approach));
     }
-    if (!ending) ending = optimized(problem, state);
+    if (!ending) ending = finest.descend(state);
     state = ending->state;
-    return finish(begin, problem, std::move(*ending), kernel);
+    AlignResult result = finish(begin, problem, *ending, kernel);
+    // Only now it is known, or the gentle kernel lost its way.
+    const bool is_last = kernel == options_.last_kernel;
+    if (is_last || !(result.status == Status::no_descent ||
+                     (result.status == Status::converged &&
+                      needs_last_kernel(result.deviation, ending->is_clean))))
+      return result;
+    AlignResult last =
+        finished(begin, state, options_.last_kernel, result.status == Status::converged);
+    const bool better = last.status == Status::converged || result.status != Status::converged;
+    return better ? last : result;
   }
 
-  // Newton's steps, first with a part of the pixels. Nothing if they do not converge.
-  std::optional<Ending> polished(LevelProblem& problem, State state) {
-    double scale = 0;
-    const auto update_scale = [&] {
-      if (options_.loss == LossKind::squared) return;
-      scale = options_.loss_scale > 0 ? options_.loss_scale : residual_scale(problem, state);
-      problem.set_threshold(options_.tuning * scale);
-    };
-    update_scale();
-    // First with a part of the pixels, or all of a small image: residuals tell of the noise only
-    // where the images are aligned.
-    problem.select_part(problem.has_part());
-    const NewtonResult near =
-        newton(problem, state, nullptr, {}, newton_options(scale, 0, coarse_step_tol, 2), on_step_);
-    problem.select_part(false);
-    if (!near.converged) return {};
-    state = near.state;
-    update_scale();
-    choose_instrument(problem, state, near.conclusion.review.total);
-    Noise noise = study_noise(problem, state);
-    Contraction contraction = near.contraction;
-    for (int round = 0;; ++round) {
-      NewtonResult found = newton(problem, state, &noise, contraction,
-                                  newton_options(scale, near.steps, options_.step_tol), on_step_);
-      if (!found.converged) return {};
-      state = found.state;
-      const double before = scale;
-      if (round < scale_rounds) update_scale();
-      if (std::abs(scale - before) <= scale_change * before)
-        return Ending{Status::converged,           state,          scale, 0, std::move(noise),
-                      std::move(found.conclusion), found.concluded};
-    }
-  }
-
-  // How the reference enters the last equations.
-  void choose_instrument(LevelProblem& problem, const State& state, const ReviewSums& residuals) {
-    const bool is_cubic = problem.pass().kernel == Kernel::bspline3;
-    Spread spread;
-    if (problem.is_matrix()) spread = Spread(state.warp, problem.grid().center());
-    is_clean_ = is_noise(residuals) && spread.is_own();
-    if (!options_.has_instrument) return;
-    problem.set_instrument(smoothness_of_instrument(residuals));
-    if (is_cubic && !spread.is_own()) problem.match_spread(spread.x, spread.y);
-  }
-
-  NewtonOptions newton_options(double scale, int steps, double step_tol,
-                               int least_steps = 1) const {
-    return {.max_steps = options_.max_steps - steps,
-            .least_steps = least_steps,
-            .step_tol = std::max(step_tol, options_.step_tol),
-            .longest = nearby,
-            .min_overlap = options_.min_overlap,
-            .scale = scale};
-  }
-
-  // The whole loop.
-  Ending optimized(LevelProblem& problem, const State& state) {
-    LoopResult found = optimize(problem, state, loop_options(0), on_step_);
-    problem.set_threshold(options_.tuning * found.scale);
-    if (found.status == Status::converged)
-      choose_instrument(problem, found.state, conclude(problem, found.state, nullptr).review.total);
-    Noise noise = study_noise(problem, found.state);
-    NewtonOptions options = newton_options(found.scale, 0, options_.step_tol);
-    if (found.status != Status::converged) options.max_steps = 0;
-    NewtonResult last = newton(problem, found.state, &noise, {}, options, on_step_);
-    if (!last.converged && last.steps > 0) {
-      last.conclusion = conclude(problem, found.state, &noise);
-      last.state = last.concluded = found.state;
-    }
-    return {found.status,  last.state,       found.scale,
-            found.stalled, std::move(noise), std::move(last.conclusion),
-            last.concluded};
+  // The kernel of the first steps at full resolution is the more efficient. Its bias shows under
+  // little noise, if the images have none of their own, from aliasing.
+  static bool needs_last_kernel(double deviation, bool is_clean) {
+    return deviation < bias_of_kernel && is_clean;
   }
 
   // The unknowns of a function are made for `state`.
@@ -253,7 +168,7 @@ class Alignment {
             .level = level};
   }
 
-  AlignResult finish(const State& begin, LevelProblem& problem, Ending ending, Kernel kernel) {
+  AlignResult finish(const State& begin, LevelProblem& problem, Ending& ending, Kernel kernel) {
     State first = begin;
     if (problem.has_brightness()) adjust_brightness(problem, first);
     if (options_.brightness == Brightness::normalized) {
@@ -337,40 +252,14 @@ class Alignment {
     }
     {
       const Stopwatch::Lap lap = problem.stopwatch().lap(Stage::covariance);
-      describe_uncertainty(problem.warp(), state, covariance_of(ending.conclusion), result);
+      Uncertainty uncertainty =
+          uncertainty_of(problem.warp(), state, covariance_of(ending.conclusion));
+      result.covariance = std::move(uncertainty.covariance);
+      std::memcpy(result.corner_std, uncertainty.corner_std, sizeof result.corner_std);
+      result.deviation = uncertainty.deviation;
     }
     result.status = judged(ending, result);
     return result;
-  }
-
-  // From the covariance of the unknowns to that of the parameters and of the mapped corners.
-  static void describe_uncertainty(const LevelWarp& warp, const State& state,
-                                   const std::vector<double>& of_unknowns, AlignResult& result) {
-    const std::size_t n = warp.parameters();
-    const std::vector<double> jacobian = warp.changes(state);
-    const std::size_t rows = jacobian.size() / n;
-    // Row i of the Jacobian times the covariance.
-    std::vector<double> half(rows * n);
-    for (std::size_t i = 0; i < rows; ++i)
-      for (std::size_t k = 0; k < n; ++k)
-        for (std::size_t l = 0; l < n; ++l)
-          half[i * n + l] += jacobian[i * n + k] * of_unknowns[k * n + l];
-    const auto covariance = [&](std::size_t i, std::size_t j) {
-      double sum = 0;
-      for (std::size_t l = 0; l < n; ++l) sum += half[i * n + l] * jacobian[j * n + l];
-      return sum;
-    };
-    for (std::size_t i = 0; i < n; ++i)
-      for (std::size_t j = 0; j < n; ++j)
-        result.covariance.push_back((covariance(i, j) + covariance(j, i)) / 2);
-    for (std::size_t i = 0; i < 8; ++i)
-      result.corner_std[i / 2][i % 2] = std::sqrt(covariance(n + i, n + i));
-    // Of the points that there are; NaN if there is none, or nothing is known.
-    result.deviation = std::numeric_limits<double>::quiet_NaN();
-    for (std::size_t i = n; i < rows; ++i) {
-      const double std = std::sqrt(covariance(i, i));
-      if (!(std <= result.deviation) && !std::isnan(std)) result.deviation = std;
-    }
   }
 
   // The best brightness for the warp of `state`, whatever its residuals may be.
@@ -419,7 +308,6 @@ class Alignment {
   std::unique_ptr<Scratch> scratch_;
   std::unique_ptr<StripMappers> mappers_;
   std::vector<StepRecord> steps_;
-  bool is_clean_ = true;             // residuals are noise, of images of one scale
   std::optional<Selection> chosen_;  // the pixels that are used, if not all
 };
 

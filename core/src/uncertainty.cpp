@@ -205,4 +205,34 @@ std::vector<double> covariance_of(const Conclusion& conclusion) {
   return found;
 }
 
+Uncertainty uncertainty_of(const LevelWarp& warp, const State& state,
+                           const std::vector<double>& of_unknowns) {
+  const std::size_t n = warp.parameters();
+  const std::vector<double> jacobian = warp.changes(state);
+  const std::size_t rows = jacobian.size() / n;
+  // Row i of the Jacobian times the covariance.
+  std::vector<double> half(rows * n);
+  for (std::size_t i = 0; i < rows; ++i)
+    for (std::size_t k = 0; k < n; ++k)
+      for (std::size_t l = 0; l < n; ++l)
+        half[i * n + l] += jacobian[i * n + k] * of_unknowns[k * n + l];
+  const auto covariance = [&](std::size_t i, std::size_t j) {
+    double sum = 0;
+    for (std::size_t l = 0; l < n; ++l) sum += half[i * n + l] * jacobian[j * n + l];
+    return sum;
+  };
+  Uncertainty found;
+  for (std::size_t i = 0; i < n; ++i)
+    for (std::size_t j = 0; j < n; ++j)
+      found.covariance.push_back((covariance(i, j) + covariance(j, i)) / 2);
+  for (std::size_t i = 0; i < 8; ++i)
+    found.corner_std[i / 2][i % 2] = std::sqrt(covariance(n + i, n + i));
+  found.deviation = std::numeric_limits<double>::quiet_NaN();
+  for (std::size_t i = n; i < rows; ++i) {
+    const double std = std::sqrt(covariance(i, i));
+    if (!(std <= found.deviation) && !std::isnan(std)) found.deviation = std;
+  }
+  return found;
+}
+
 }  // namespace photalign

@@ -72,4 +72,14 @@ CommonLosses compare_rows(LevelProblem& problem, const State& state, const State
 // Of the unknowns of the warp, parameters x parameters; NaN if it cannot be had.
 std::vector<double> covariance_of(const Conclusion& conclusion);
 
+// The same in terms of the user.
+struct Uncertainty {
+  std::vector<double> covariance;  // of the parameters
+  double corner_std[4][2];         // of the mapped corners of the reference
+  double deviation = 0;            // the largest of a mapped point; NaN if nothing is known
+};
+
+Uncertainty uncertainty_of(const LevelWarp& warp, const State& state,
+                           const std::vector<double>& of_unknowns);
+
 }  // namespace photalign
