@@ -368,21 +368,35 @@ void conclude(const TilePass& pass, const Inflation* inflation, std::int64_t row
 // A sample with its margin, as it is kept: planes of the influence, the weight, the Jacobian's
 // gradient, the mean gradient, and the weighted moving value, zero where there is no image.
 struct Observed {
-  static constexpr std::int64_t stride = sample_width + 2 * max_lag + 16;
+  static constexpr std::int64_t columns = sample_width + 2 * max_lag;
+  static constexpr std::int64_t stride = columns + 16;
   static constexpr std::int64_t rows = sample_height + 2 * max_lag;
   static constexpr std::int64_t plane = stride * rows;
   static constexpr int planes = 7;
-  // Lags read beyond the last row of the last plane.
-  static constexpr std::int64_t floats = planes * plane + 64;
+  // Down from the last row of the influence there are rows of 0.
+  static constexpr std::int64_t below = max_lag * stride + 64;
+  static constexpr std::int64_t floats = planes * plane + below;
 
   float *psi, *weight, *own[2], *mean[2], *value;
 
+  static void clear_rows(float* of, std::int64_t from, std::int64_t count) {
+    std::fill(of + from, of + from + count, 0.0f);
+  }
+
   explicit Observed(float* memory)
       : psi(memory),
-        weight(memory + plane),
-        own{memory + 2 * plane, memory + 3 * plane},
-        mean{memory + 4 * plane, memory + 5 * plane},
-        value(memory + 6 * plane) {}
+        weight(psi + plane + below),
+        own{weight + plane, weight + 2 * plane},
+        mean{weight + 3 * plane, weight + 4 * plane},
+        value(weight + 5 * plane) {}
+
+  // All is 0 that will not be written: where there is no image, and the margins.
+  void clear(bool is_whole) {
+    if (!is_whole) return clear_rows(psi, 0, stride * rows * planes + below);
+    for (std::int64_t j = 0; j < rows; ++j)
+      for (float* plane_of : {psi, weight}) clear_rows(plane_of, j * stride + columns, 16);
+    clear_rows(psi, plane, below);
+  }
 };
 
 struct ObservationSink final : PillarSink {
@@ -419,7 +433,8 @@ struct ObservationSink final : PillarSink {
 void add_lag(const Observed& of, std::int64_t offset, std::int64_t rows, double* to) {
   Float product{}, squares{};
   for (std::int64_t j = 0; j < rows; ++j)
-    for (std::int64_t i = j * Observed::stride; i < (j + 1) * Observed::stride - 16; i += lanes) {
+    for (std::int64_t i = j * Observed::stride; i < j * Observed::stride + Observed::columns;
+         i += lanes) {
       const Float p = load(of.psi + i), q = load(of.psi + i + offset);
       const Int both = (load(of.weight + i) > 0) & (load(of.weight + i + offset) > 0);
       product += p * q;
@@ -429,31 +444,59 @@ void add_lag(const Observed& of, std::int64_t offset, std::int64_t rows, double*
   to[1] += sum(squares);
 }
 
+// The same for all lags of a sample whose pixels are all valid: the squares of the pairs are then
+// nearly their share of all squares.
+void add_lags(const Observed& of, LagSums& sums) {
+  Float square{}, row[max_lag + 1] = {}, column[max_lag + 1] = {};
+  for (std::int64_t j = 0; j < Observed::rows; ++j)
+    for (std::int64_t i = 0; i < Observed::columns; i += lanes) {
+      const float* at = of.psi + j * Observed::stride + i;
+      const Float p = load(at);
+      square += p * p;
+#pragma GCC unroll 8
+      for (int lag = 1; lag <= max_lag; ++lag) {
+        row[lag] += p * load(at + lag);
+        column[lag] += p * load(at + lag * Observed::stride);
+      }
+    }
+  for (int lag = 1; lag <= max_lag; ++lag) {
+    const auto share = [lag](std::int64_t length) {
+      return static_cast<double>(length - lag) / static_cast<double>(length);
+    };
+    sums.row[lag][0] += sum(row[lag]);
+    sums.row[lag][1] += sum(square) * share(Observed::columns);
+    sums.column[lag][0] += sum(column[lag]);
+    sums.column[lag][1] += sum(square) * share(Observed::rows);
+  }
+}
+
 std::size_t observed_floats() { return static_cast<std::size_t>(Observed::floats); }
 
 void observe(const TilePass& pass, const Rect& core, std::int64_t channel, float* memory,
              float* observed, LagSums* sums) {
   Workspace work(memory);
-  std::fill(observed, observed + Observed::floats, 0.0f);
   Rect wide;
   wide.x = std::max<std::int64_t>(core.x - max_lag, 0);
   wide.y = std::max<std::int64_t>(core.y - max_lag, 0);
   wide.width = std::min(core.x + core.width + max_lag, pass.reference.width) - wide.x;
   wide.height = std::min(core.y + core.height + max_lag, pass.reference.height) - wide.y;
-  const Observed to(observed);
+  Observed to(observed);
+  to.clear(wide.width == Observed::columns && wide.height == Observed::rows);
   ObservationSink sink(pass, core, to);
   with_alignment_kernel(pass.kernel, [&](auto kernel) {
     compare_pillars<decltype(kernel)>(pass, pass.estimate, Gradients::both, {true, true}, channel,
                                       wide, work, sink);
   });
+  Float pixels{};
+  for (std::int64_t i = 0; i < Observed::plane; i += lanes)
+    pixels += select(load(to.weight + i) > 0, splat(1.0f), Float{});
+  const double valid = sum(pixels);
+  sums->pixels += valid;
+  if (valid == static_cast<double>(Observed::rows * Observed::columns)) return add_lags(to, *sums);
   for (int lag = 1; lag <= max_lag; ++lag) {
     add_lag(to, lag, Observed::rows, sums->row[lag]);
     add_lag(to, lag * Observed::stride, Observed::rows - lag, sums->column[lag]);
   }
-  Float pixels{};
-  for (std::int64_t i = 0; i < Observed::plane; i += lanes)
-    pixels += select(load(to.weight + i) > 0, splat(1.0f), Float{});
-  sums->pixels += sum(pixels);
 }
 
 // Row j of the core of a sample's plane, filtered by the autocorrelation in both directions.

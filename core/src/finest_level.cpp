@@ -73,7 +73,10 @@ std::optional<Approach> FinestLevel::newton_approach(State state) {
   const double share = problem_.selected();
   problem_.select_part(false);
   if (!near.converged) return {};
-  Approach found{.state = near.state, .steps = near.steps, .contraction = near.contraction};
+  Approach found;
+  found.state = near.state;
+  found.steps = near.steps;
+  found.contraction = near.contraction;
   found.scale = update_scale(near.state);
   found.is_clean = choose_instrument(near.state, near.conclusion.review.total);
   // Residuals tell of the noise only where the images are aligned.

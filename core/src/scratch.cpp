@@ -36,6 +36,14 @@ void Scratch::give_back(std::unique_ptr<Scratch> scratch) {
   ready = std::move(scratch);
 }
 
+float* Scratch::numbers(std::size_t count) {
+  if (count_ < count) {
+    numbers_ = std::make_unique_for_overwrite<float[]>(count);
+    count_ = count;
+  }
+  return numbers_.get();
+}
+
 float* Scratch::losses(std::size_t tiles, const float* taken) {
   Room& room = losses_[taken && taken == losses_[0].memory.get()];
   if (room.tiles < tiles) {

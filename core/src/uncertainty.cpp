@@ -62,9 +62,9 @@ Noise study(LevelProblem& problem, const State& state, const Selection& samples)
   const auto channels = problem.pass().reference.channels;
   const auto count = static_cast<std::size_t>(samples.size() * channels);
   const std::size_t size = functions.observed_floats();
-  const auto observed = std::make_unique_for_overwrite<float[]>(count * size);
+  float* observed = problem.scratch().numbers(count * size);
   const auto place = [&](std::int64_t task) {
-    return observed.get() + static_cast<std::size_t>(task) * size;
+    return observed + static_cast<std::size_t>(task) * size;
   };
   const std::vector<LagSums> lags = problem.per_row<LagSums>(
       state, nullptr, static_cast<std::int64_t>(count), 1,

@@ -73,6 +73,7 @@ class LevelProblem {
   }
 
   const TilePass& pass() const { return pass_; }
+  Scratch& scratch() { return scratch_; }
   const LevelGrid& grid() const { return grid_; }
   // Which pixels count, and a part of them that is enough for steps which others will follow.
   void use(Selection pixels, Selection part) {

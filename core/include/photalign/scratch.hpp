@@ -17,6 +17,9 @@ class Scratch {
 
   float* of_thread(int worker) { return of_threads_[static_cast<std::size_t>(worker)].get(); }
 
+  // Room for so many numbers, for one who asks.
+  float* numbers(std::size_t count);
+
   // Room for the losses of `tiles` tiles, other than `taken`: two estimates are compared at a time.
   float* losses(std::size_t tiles, const float* taken);
 
@@ -27,6 +30,8 @@ class Scratch {
   };
   std::vector<std::unique_ptr<float[]>> of_threads_;
   Room losses_[2];
+  std::unique_ptr<float[]> numbers_;
+  std::size_t count_ = 0;
 };
 
 }  // namespace photalign
