@@ -142,7 +142,7 @@ def test_options_reach_align(folder: Folder, monkeypatch: pytest.MonkeyPatch) ->
     words = (
         *("--warp", "euclidean", "--loss", "huber", "--brightness", "gain_bias"),
         *("--method", "forward", "--kernel", "linear", "--levels", "2"),
-        *("--max-steps", "7"),
+        *("--max-steps", "7", "--pixels", "0.5"),
         *("--reference-mask", "mask.png", "--moving-mask", "weights.npy"),
         *("--threads", "1"),
     )

@@ -48,6 +48,8 @@ def assert_misuse(folder: Folder, words: tuple[str, ...], *expected: str) -> Non
         ((*PAIR, "--levels", "1.5"), ("expected a whole number, got '1.5'",)),
         ((*PAIR, "--threads", "0"), ("threads: expected", "got 0")),
         ((*PAIR, "--levels", "-1"), ("levels: expected", "got -1")),
+        ((*PAIR, "--pixels", "many"), ("expected a share such as 0.2 or a count",)),
+        ((*PAIR, "--pixels", "1.5"), ("pixels: expected a share", "got 1.5")),
         ((*PAIR, "--report", "report.txt"), ("report: expected", ".html")),
         (("demo", "now"), ("now",)),
     ],

@@ -82,13 +82,16 @@ def align(
     method : {"auto", "forward", "inverse", "esm"}
         Whose gradient the step is computed from: the moving image's, the
         reference's, or the mean of both. "auto" is ESM on the coarse levels and
-        inverse on the two finest, which has the least bias under noise.
+        inverse on the two finest, which has the least bias under noise. With a direct
+        B-spline its last equations take a gradient of the reference that is as sharp
+        as the noise allows, and a reference smoothed as widely as the warp makes the
+        moving image.
     kernel : str
         Kernel of the finest level: "auto", "linear", "catmull_rom", "bspline3",
         "bspline3_direct", "bspline5" or "bspline5_direct". "auto" is
-        "bspline3_direct", followed by "bspline5_direct", which has less bias, where
-        the corners are certain to 0.005 px or the residuals exceed 0.3 of the
-        reference's standard deviation. The coarse levels are always linear.
+        "bspline3_direct", or "bspline5_direct", which has less bias, where the corners
+        are certain to 0.002 px, the scales of both images agree, and residuals are
+        noise rather than aliasing. The coarse levels are always linear.
     loss : str or Loss
         "squared", "huber", "cauchy", "tukey", "geman_mcclure", or "robust" for
         occlusions.
@@ -348,7 +351,7 @@ def _checked(value: _T | None, default: _T, cls: type[_T], name: str) -> _T:
 
 
 def _chosen_kernels(kernel: str) -> tuple[Kernel, Kernel]:
-    """Return the kernel of the finest level and that of its last steps."""
+    """Return the kernel of the finest level, and that where little noise is left."""
     known = choice(kernel, _KERNELS, "kernel")
     if known == "auto":
         return (

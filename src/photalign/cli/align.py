@@ -32,6 +32,7 @@ def align(
     kernel: options.Kernel = "auto",
     levels: options.Levels = None,
     max_steps: options.MaxSteps = None,
+    pixels: options.Pixels = None,
     init: options.Init = None,
     reference_mask: options.ReferenceMask = None,
     moving_mask: options.MovingMask = None,
@@ -76,6 +77,7 @@ def align(
                     else photalign.LevenbergMarquardt(max_steps=max_steps)
                 ),
                 pyramid=None if levels is None else photalign.Pyramid(levels=levels),
+                pixels=pixels,
                 reference_mask=read_mask(reference_mask) if reference_mask else None,
                 moving_mask=read_mask(moving_mask) if moving_mask else None,
                 threads=threads,

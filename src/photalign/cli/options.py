@@ -75,6 +75,31 @@ Levels = Annotated[
     ),
 ]
 
+
+def _share_or_count(text: str) -> float:
+    """Read a share of all pixels, or a count of them."""
+    try:
+        return int(text)
+    except ValueError:
+        pass
+    try:
+        return float(text)
+    except ValueError:
+        raise typer.BadParameter(
+            f"expected a share such as 0.2 or a count, got {text!r}"
+        ) from None
+
+
+Pixels = Annotated[
+    float | None,
+    typer.Option(
+        metavar="N",
+        parser=_share_or_count,
+        help="Share or number of the pixels to use, the most informative. By default all.",
+        rich_help_panel=_MODEL,
+    ),
+]
+
 MaxSteps = Annotated[
     int | None,
     typer.Option(
