@@ -158,6 +158,7 @@ def test_options_reach_align(folder: Folder, monkeypatch: pytest.MonkeyPatch) ->
         "kernel": "linear",
         "solver": photalign.LevenbergMarquardt(max_steps=7),
         "pyramid": photalign.Pyramid(levels=2),
+        "pixels": 0.5,
         "threads": 1,
     }
 

@@ -95,7 +95,7 @@ Pixels = Annotated[
     typer.Option(
         metavar="N",
         parser=_share_or_count,
-        help="Share or number of the pixels to use, the most informative. By default all.",
+        help="Share or number of the pixels to use, the most telling. By default all.",
         rich_help_panel=_MODEL,
     ),
 ]
