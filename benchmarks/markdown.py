@@ -116,7 +116,9 @@ def _outcome(row: Row) -> str:
     """Say all that was measured, in a few words."""
     shown = cells(row)
     said = [shown["converged"], shown["error / bound"], shown["error"], _cost(row)]
-    said += [shown["share"]]
+    said += [shown["scale error"], shown["share"]]
+    if row.deviations is not None:
+        said.append(f"t = {shown['t']}")
     if row.times_ours not in (None, 1):
         said.append(f"× {shown['x ours']}")
     if row.speedup is not None:

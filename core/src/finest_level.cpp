@@ -46,6 +46,7 @@ double FinestLevel::update_scale(const State& state) {
 NewtonOptions FinestLevel::newton_options(double scale, int steps, double step_tol,
                                           int least_steps) const {
   return {.max_steps = loop_.max_steps - steps,
+          .taken = steps,
           .least_steps = least_steps,
           .step_tol = std::max(step_tol, loop_.step_tol),
           .longest = nearby,

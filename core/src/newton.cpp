@@ -63,8 +63,8 @@ NewtonResult newton(LevelProblem& problem, State state, const Noise* noise,
       here = conclude(problem, state, noise);
     if (on_step) {
       const ReviewSums& total = here.review.total;
-      on_step({0, steps + 1, total.rho / total.valid / 2, motion, 0, here.review.overlap(),
-               options.scale, problem.selected(), true});
+      on_step({0, options.taken + steps + 1, total.rho / total.valid / 2, motion, 0,
+               here.review.overlap(), options.scale, problem.selected(), true});
     }
     if (converged) return {true, steps + 1, state, known, std::move(here), before};
     last_motion = motion;

@@ -11,6 +11,7 @@ namespace photalign {
 
 struct NewtonOptions {
   int max_steps;
+  int taken = 0;  // steps before these, for the record
   int least_steps = 1;
   double step_tol;  // pixels at full resolution
   double longest;   // step, pixels: more is not near the end
