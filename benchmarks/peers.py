@@ -174,17 +174,26 @@ def _square(matrix: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 _CRITERIA = (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, 50, 1e-3)
-_MOTION = {"affine": cv2.MOTION_AFFINE, "homography": cv2.MOTION_HOMOGRAPHY}
+_MOTION = {
+    "translation": cv2.MOTION_TRANSLATION,
+    "affine": cv2.MOTION_AFFINE,
+    "homography": cv2.MOTION_HOMOGRAPHY,
+}
 
 PHOTALIGN = Method(name="photalign", solve=solve_photalign, masks=True)
 MULTI_SCALE = Method(name="OpenCV ECC-MS", solve=solve_ecc_multi_scale, masks=True)
-PYSTACKREG = Method(name="pystackreg", solve=solve_pystackreg, kinds=("affine",))
+PYSTACKREG = Method(
+    name="pystackreg", solve=solve_pystackreg, kinds=("translation", "affine")
+)
 ECC = Method(name="OpenCV ECC", solve=solve_ecc, masks=True)
 RECIPE = Method(
     name="OpenCV ECC-MS, then ECC without blur", solve=solve_ecc_recipe, masks=True
 )
 SIMPLEITK = Method(
-    name="SimpleITK", solve=solve_simpleitk, kinds=("affine",), max_problems=5
+    name="SimpleITK",
+    solve=solve_simpleitk,
+    kinds=("translation", "affine"),
+    max_problems=5,
 )
 METHODS = (
     PHOTALIGN,
