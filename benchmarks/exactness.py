@@ -45,10 +45,10 @@ def rows(count: int) -> Iterator[Row]:
     yield from _photographs(count // 2)
     for scale in SCALES:
         problems = list(turned(PLACES[0], scale, 0, count // 2))
-        yield from _ratios(f"scale {scale:g}, retina", problems)
+        yield from _ratios(f"motion, scale {scale:g}, retina", problems)
     for degrees in TURNS:
         problems = list(turned(PLACES[0], 1, degrees, count // 2))
-        yield from _ratios(f"turned by {degrees:g} degrees, retina", problems)
+        yield from _ratios(f"motion, turned by {degrees:g} degrees, retina", problems)
 
 
 def _shifts(task: str, problems: Sequence[Problem], scene: str) -> Iterator[Row]:

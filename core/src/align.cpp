@@ -17,7 +17,7 @@ namespace {
 constexpr double coarse_step_tol = 0.05;
 constexpr int retries = 2;
 // Levels with more pixels than this are not aligned with all of them, but the finest.
-constexpr std::int64_t many_pixels = 1 << 19;
+constexpr std::int64_t many_pixels = 1 << 17;
 // Below this standard deviation, in pixels, the bias of a cubic kernel is no longer hidden in the
 // noise.
 constexpr double bias_of_kernel = 2e-3;

@@ -11,8 +11,9 @@ namespace photalign {
 namespace {
 
 constexpr std::int64_t band_height = 16;
-constexpr double band_pixels = 1 << 18;  // as many are enough, however large the image is
-constexpr std::int64_t least_step = 64;  // rows from one band to the next
+constexpr std::int64_t band_step = 64;      // rows from one band to the next
+constexpr std::int64_t most_in_bands = 32;  // rectangles, however large the image is
+constexpr std::int64_t least_bands = 6;
 
 constexpr std::int64_t sample_pixels = 1 << 14;  // of the image, for one sample
 constexpr std::int64_t least_samples = 4;
@@ -41,13 +42,28 @@ Selection Selection::all(std::int64_t width, std::int64_t height) {
 }
 
 Selection Selection::bands(std::int64_t width, std::int64_t height) {
-  const double rows = std::max(band_pixels / static_cast<double>(width), 1.0);
-  const auto wanted = static_cast<std::int64_t>(rows) / band_height + 1;
-  const std::int64_t step = std::max(least_step, height / wanted);
+  const std::int64_t all_columns = (width + tile_width - 1) / tile_width;
+  const std::int64_t all_rows = std::max<std::int64_t>(height / band_step, 1);
+  // Of a large image a grid of rectangles, as many per length in both directions.
+  std::int64_t rows = all_rows, columns = all_columns;
+  if (rows * columns > most_in_bands) {
+    const double aspect = static_cast<double>(all_rows) / static_cast<double>(all_columns);
+    rows = std::clamp<std::int64_t>(std::llround(std::sqrt(most_in_bands * aspect)),
+                                    std::min(least_bands, all_rows), all_rows);
+    columns = std::clamp<std::int64_t>(most_in_bands / rows, 1, all_columns);
+  }
+  const std::int64_t band = std::min(band_height, height);
   Selection bands;
-  for (std::int64_t y = (std::min(step, height) - band_height) / 2; y + band_height <= height;
-       y += step)
-    bands.add_row(std::max<std::int64_t>(y, 0), band_height, tile_width, width);
+  for (std::int64_t j = 0; j < rows; ++j) {
+    const std::int64_t y =
+        std::clamp<std::int64_t>((2 * j + 1) * height / (2 * rows) - band / 2, 0, height - band);
+    for (std::int64_t i = 0; i < columns; ++i) {
+      // Every other row is moved by half a step.
+      const std::int64_t x = (2 * i + j % 2) * all_columns / (2 * columns) * tile_width;
+      bands.rects_.push_back({x, y, std::min<std::int64_t>(tile_width, width - x), band});
+    }
+    bands.end_row();
+  }
   return bands;
 }
 

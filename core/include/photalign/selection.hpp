@@ -13,8 +13,8 @@ class Selection {
  public:
   // All pixels, in tiles.
   static Selection all(std::int64_t width, std::int64_t height);
-  // Thin bands across the image, evenly spaced: a quarter of the pixels of a small image, less of a
-  // large one. Enough for steps that others will follow.
+  // Thin bands across the image, evenly spaced: a quarter of the pixels of a small image. Of a
+  // large one, pieces of them, 65 thousand pixels in all. Enough for steps that others will follow.
   static Selection bands(std::int64_t width, std::int64_t height);
   // The most informative blocks, of about so many pixels together, see `Texture`.
   static Selection informative(const class Texture& texture, std::int64_t pixels);
