@@ -44,10 +44,10 @@ Selection Selection::bands(std::int64_t width, std::int64_t height) {
   const double rows = std::max(band_pixels / static_cast<double>(width), 1.0);
   const auto wanted = static_cast<std::int64_t>(rows) / band_height + 1;
   const std::int64_t step = std::max(least_step, height / wanted);
+  const std::int64_t of_band = std::min(band_height, height);
   Selection bands;
-  for (std::int64_t y = (std::min(step, height) - band_height) / 2; y + band_height <= height;
-       y += step)
-    bands.add_row(std::max<std::int64_t>(y, 0), band_height, tile_width, width);
+  for (std::int64_t y = (std::min(step, height) - of_band) / 2; y + of_band <= height; y += step)
+    bands.add_row(y, of_band, tile_width, width);
   return bands;
 }
 
