@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from itertools import product
+
 import numpy as np
 import pytest
 
 import photalign as pa
+from guarded_memory import guarded
 from outcomes import outcome
 from photalign.losses import LOSSES
 from photalign.synthetic import corner_error, random_warp
 from photalign.warps import WARPS, Affine, Homography, Translation
+from sampler_cases import INSTRUCTION_SETS, instruction_set
 from scenes import SHAPE, views, waves
 
 KINDS = pytest.mark.parametrize("kind", WARPS)
@@ -164,6 +168,23 @@ def test_scale_is_that_of_the_noise(kernel, rng):
     assert found.scale == pytest.approx(3 * np.sqrt(2), rel=0.25)
 
 
+@pytest.mark.parametrize("loss", LOSSES)
+def test_images_that_agree_to_the_bit_have_no_scale_and_are_aligned(loss, rng):
+    image = pair_of("affine", rng)[0]
+    found = pa.align(image, image, loss=loss, kernel="linear")
+    assert found.ok
+    assert found.cost == 0
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_no_valid_pixel_is_too_little_overlap_for_every_loss(loss, rng):
+    reference, moving, _ = pair_of("affine", rng)
+    mask = np.zeros(SHAPE, bool)
+    mask[30, 40] = True
+    found = pa.align(reference, moving, loss=loss, reference_mask=mask)
+    assert found.status is pa.Status.TOO_LITTLE_OVERLAP
+
+
 def test_outliers_do_not_move_a_robust_result(rng):
     reference, moving, truth = pair_of("affine", rng, noise=0.5)
     broken = moving.copy()
@@ -196,6 +217,34 @@ def test_images_may_have_unlike_types(rng):
     found = pa.align(reference.astype("u1"), moving.astype("f8"))
     assert found.ok
     assert corner_error(found.warp, truth, SHAPE) < 0.1
+
+
+def test_nothing_is_read_beyond_the_images(rng):
+    # A first channel of zeros leaves nothing to subtract: the other is used in place.
+    def planes(image, at_end):
+        both = np.stack([np.zeros_like(image), image])
+        return np.moveaxis(guarded(both, at_end=at_end), 0, -1)
+
+    shape = (70, 200)
+    truth = Affine([[1, 0, 1.3], [0, 1, -0.8]])
+    pair = views(waves(rng), truth, shape)
+    one_level = pa.Pyramid(levels=1)
+    for isa, kernel in product(INSTRUCTION_SETS, ("linear", "catmull_rom", "auto")):
+        with instruction_set(isa):
+            for at_end in (True, False):
+                images = [planes(image, at_end) for image in pair]
+                found = pa.align(*images, kernel=kernel, pyramid=one_level)
+                assert corner_error(found.warp, truth, shape) < 0.05
+
+
+def test_levels_lower_than_a_band_of_rows_are_used(rng):
+    truth = Translation([[1, 0, 2.3], [0, 1, 0.6]])
+    pair = views(waves(rng), truth, (24, 600), noise=1, rng=rng, dtype="u1")
+    strips = [np.tile(image, 150) for image in pair]
+    found = pa.align(*strips, "translation", pyramid=pa.Pyramid(levels=2))
+    # Where the tiles meet they are not views of one scene.
+    assert corner_error(found.warp, truth, strips[0].shape) < 0.2
+    assert max(step.level for step in found.trace) == 1
 
 
 def test_small_part_in_a_large_image(rng):
