@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from itertools import product
+
 import numpy as np
 import pytest
 
 import photalign as pa
+from guarded_memory import guarded
 from outcomes import outcome
 from photalign.losses import LOSSES
 from photalign.synthetic import corner_error, random_warp
 from photalign.warps import WARPS, Affine, Homography, Translation
+from sampler_cases import INSTRUCTION_SETS, instruction_set
 from scenes import SHAPE, views, waves
 
 KINDS = pytest.mark.parametrize("kind", WARPS)
@@ -196,6 +200,24 @@ def test_images_may_have_unlike_types(rng):
     found = pa.align(reference.astype("u1"), moving.astype("f8"))
     assert found.ok
     assert corner_error(found.warp, truth, SHAPE) < 0.1
+
+
+def test_nothing_is_read_beyond_the_images(rng):
+    # A first channel of zeros leaves nothing to subtract: the other is used in place.
+    def planes(image, at_end):
+        both = np.stack([np.zeros_like(image), image])
+        return np.moveaxis(guarded(both, at_end=at_end), 0, -1)
+
+    shape = (70, 200)
+    truth = Affine([[1, 0, 1.3], [0, 1, -0.8]])
+    pair = views(waves(rng), truth, shape)
+    one_level = pa.Pyramid(levels=1)
+    for isa, kernel in product(INSTRUCTION_SETS, ("linear", "catmull_rom", "auto")):
+        with instruction_set(isa):
+            for at_end in (True, False):
+                images = [planes(image, at_end) for image in pair]
+                found = pa.align(*images, kernel=kernel, pyramid=one_level)
+                assert corner_error(found.warp, truth, shape) < 0.05
 
 
 def test_small_part_in_a_large_image(rng):

@@ -19,8 +19,10 @@ PHOTALIGN_ISA_BEGIN
 
 // Room for the footprint of a tile; larger ones (a warp that shrinks or turns) are split.
 inline constexpr std::int64_t max_patch_floats = 12 * 1024;
-// Vectors are loaded from any pixel, so they may read this far beyond the last.
+// Vectors are loaded from any pixel, so they may read this far beyond the last, in the patch's rows
+// and in one below them: a window over two rows of samples is loaded where there is one, too.
 inline constexpr std::int64_t over_read = 2 * lanes;
+inline constexpr std::int64_t over_rows = 1;
 
 struct Patch {
   const float* data;
@@ -159,11 +161,12 @@ inline bool usable_in_place(const Image& image, const Image& weight, double offs
                      offset == 0 && image.row_stride > 0 && image.row_stride % sizeof(float) == 0 &&
                      reinterpret_cast<std::uintptr_t>(image.data) % alignof(float) == 0 &&
                      image.channel_stride % static_cast<std::int64_t>(sizeof(float)) == 0;
+  const std::int64_t bottom = r.y + r.height + over_rows;
   const bool inside =
-      r.x >= 0 && r.y >= 0 && r.x + r.width <= image.width && r.y + r.height <= image.height;
+      r.x >= 0 && r.y >= 0 && r.x + r.width <= image.width && bottom <= image.height;
   const bool may_over_read =
       r.x + r.width + over_read <= image.width ||
-      (r.y + r.height < image.height &&
+      (bottom < image.height &&
        over_read * static_cast<std::int64_t>(sizeof(float)) <= image.row_stride);
   return plain && inside && may_over_read;
 }
