@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
@@ -130,3 +133,27 @@ def test_what_converged_has_a_covariance(kind, noise, rng):
     assert found.ok
     assert np.isfinite(found.covariance).all()
     assert (np.diag(found.covariance) > 0).all()
+
+
+# Between the samples of the noise.
+SMALL_PATCH = """
+import resource
+import numpy as np
+import photalign as pa
+
+rng = np.random.default_rng(0)
+patch = rng.integers(0, 256, (6, 6, 3), dtype="u1").repeat(8, 0).repeat(8, 1)
+reference, moving = np.full((2, 1500, 2000, 3), 50, np.uint8)
+reference[200:248, 300:348] = moving[200:248, 301:349] = patch
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+assert pa.align(reference, moving, "translation").ok
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="maxrss is in kB on Linux")
+def test_noise_of_all_pixels_is_studied_in_little_memory():
+    found = subprocess.run(
+        [sys.executable, "-c", SMALL_PATCH], capture_output=True, text=True, check=True
+    )
+    assert int(found.stdout) < 100_000  # the samples that it takes are 600 MB

@@ -55,35 +55,82 @@ float inflation_of(const double* sums) {
                                              : 1.0f;
 }
 
-// Noise in `samples`, which are looked at in order, whoever does.
+// So many samples are kept until it is known how the noise hangs together: 20 MB.
+constexpr std::int64_t most_kept = 256;
+
+// Samples of the noise, by number: those of one rectangle after another, a channel each. Where
+// there are too many to be kept, they are made again when they are needed.
+class Observations {
+ public:
+  Observations(LevelProblem& problem, const State& state, const Selection& samples)
+      : problem_(problem),
+        state_(state),
+        samples_(samples),
+        channels_(problem.pass().reference.channels),
+        count_(samples.size() * channels_),
+        memory_(problem.scratch().numbers(static_cast<std::size_t>(std::min(count_, most_kept)) *
+                                          size_)) {}
+
+  // Calls `function(first, count)` for runs of samples that lie ready, with their sums of lags.
+  template <class Function>
+  void for_runs(Function&& function) {
+    for (std::int64_t first = 0; first < count_; first += most_kept) {
+      const std::int64_t count = std::min(count_ - first, most_kept);
+      if (first != ready_) lags_ = observe(first, count);
+      ready_ = first;
+      function(first, count);
+    }
+  }
+
+  const std::vector<LagSums>& lags() const { return lags_; }
+  const Rect& rect(std::int64_t sample) const { return samples_[sample / channels_]; }
+  const float* at(std::int64_t sample) const { return place(sample); }
+
+ private:
+  float* place(std::int64_t sample) const {
+    return memory_ + static_cast<std::size_t>(sample % most_kept) * size_;
+  }
+
+  // In order, whoever does.
+  std::vector<LagSums> observe(std::int64_t first, std::int64_t count) {
+    return problem_.per_row<LagSums>(
+        state_, nullptr, count, 1,
+        [&](const TilePass& pass, std::int64_t i, float* memory, LagSums* out) {
+          const std::int64_t sample = first + i;
+          variant().covariance->observe(pass, rect(sample), sample % channels_, memory,
+                                        place(sample), out);
+        });
+  }
+
+  LevelProblem& problem_;
+  const State& state_;
+  const Selection& samples_;
+  std::int64_t channels_, count_;
+  std::size_t size_ = variant().covariance->observed_floats();
+  float* memory_;
+  std::vector<LagSums> lags_;  // of the run at hand
+  std::int64_t ready_ = -1;    // its first sample
+};
+
 Noise study(LevelProblem& problem, const State& state, const Selection& samples) {
   const Stopwatch::Lap lap = problem.stopwatch().lap(Stage::noise);
-  const CovarianceFunctions& functions = *variant().covariance;
-  const auto channels = problem.pass().reference.channels;
-  const auto count = static_cast<std::size_t>(samples.size() * channels);
-  const std::size_t size = functions.observed_floats();
-  float* observed = problem.scratch().numbers(count * size);
-  const auto place = [&](std::int64_t task) {
-    return observed + static_cast<std::size_t>(task) * size;
-  };
-  const std::vector<LagSums> lags = problem.per_row<LagSums>(
-      state, nullptr, static_cast<std::int64_t>(count), 1,
-      [&](const TilePass& pass, std::int64_t task, float* memory, LagSums* out) {
-        functions.observe(pass, samples[task / channels], task % channels, memory, place(task),
-                          out);
-      });
+  Observations observations(problem, state, samples);
   LagSums all_lags;
-  for (const LagSums& sums : lags) add_fields(sums, all_lags);
+  observations.for_runs([&](std::int64_t, std::int64_t) {
+    for (const LagSums& sums : observations.lags()) add_fields(sums, all_lags);
+  });
   Noise noise;
   noise.correlation = correlation_of(all_lags);
-  const std::vector<InflationSums> inflations = problem.per_row<InflationSums>(
-      state, nullptr, static_cast<std::int64_t>(count), 1,
-      [&](const TilePass& pass, std::int64_t task, float* memory, InflationSums* out) {
-        functions.inflate(pass, noise.correlation, samples[task / channels], place(task), memory,
-                          out);
-      });
   InflationSums all;
-  for (const InflationSums& sums : inflations) add_fields(sums, all);
+  observations.for_runs([&](std::int64_t first, std::int64_t count) {
+    const std::vector<InflationSums> inflations = problem.per_row<InflationSums>(
+        state, nullptr, count, 1,
+        [&](const TilePass& pass, std::int64_t i, float* memory, InflationSums* out) {
+          variant().covariance->inflate(pass, noise.correlation, observations.rect(first + i),
+                                        observations.at(first + i), memory, out);
+        });
+    for (const InflationSums& sums : inflations) add_fields(sums, all);
+  });
   for (int k = 0; k < 4; ++k) noise.inflation.factor[k] = inflation_of(all.factor[k]);
   noise.information = (all.factor[0][1] + all.factor[1][1]) / all.weight;
   return noise;
