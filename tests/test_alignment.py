@@ -168,6 +168,23 @@ def test_scale_is_that_of_the_noise(kernel, rng):
     assert found.scale == pytest.approx(3 * np.sqrt(2), rel=0.25)
 
 
+@pytest.mark.parametrize("loss", LOSSES)
+def test_images_that_agree_to_the_bit_have_no_scale_and_are_aligned(loss, rng):
+    image = pair_of("affine", rng)[0]
+    found = pa.align(image, image, loss=loss, kernel="linear")
+    assert found.ok
+    assert found.cost == 0
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_no_valid_pixel_is_too_little_overlap_for_every_loss(loss, rng):
+    reference, moving, _ = pair_of("affine", rng)
+    mask = np.zeros(SHAPE, bool)
+    mask[30, 40] = True
+    found = pa.align(reference, moving, loss=loss, reference_mask=mask)
+    assert found.status is pa.Status.TOO_LITTLE_OVERLAP
+
+
 def test_outliers_do_not_move_a_robust_result(rng):
     reference, moving, truth = pair_of("affine", rng, noise=0.5)
     broken = moving.copy()

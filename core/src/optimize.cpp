@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 namespace photalign {
 namespace {
@@ -17,6 +18,7 @@ constexpr double scale_change = 0.02;  // relative: below this the loss's scale 
 constexpr int scale_rounds = 3;
 constexpr double stalled = 100;  // steps that fail are the noise floor up to this many tolerances
 constexpr double coarse_stalled = 10;  // the same on coarse levels, where the next level goes on
+constexpr double least_scale = 1e-15;  // of a loss: its square is a float32
 constexpr double most_repeated =
     0.5;  // share of a step that the next may repeat to be extrapolated
 
@@ -263,11 +265,15 @@ double residual_scale(LevelProblem& problem, const State& state) {
   constexpr std::int64_t wanted = 20000;
   std::vector<float> residuals = problem.residuals(state, wanted);
   const DType dtype = problem.pass().reference.dtype;
-  const double floor = dtype == DType::u8 || dtype == DType::u16 ? 0.1 : 1e-30;
-  if (residuals.empty()) return floor;
+  const bool is_rounded = dtype == DType::u8 || dtype == DType::u16;
+  double least = is_rounded ? 0.1 : least_scale;
+  if (residuals.empty()) return least;
+  // Squares in units of the scale's must be float32, also where most residuals are 0.
+  least = std::max(least, std::numeric_limits<float>::epsilon() *
+                              static_cast<double>(*std::ranges::max_element(residuals)));
   const auto middle = residuals.begin() + static_cast<std::ptrdiff_t>(residuals.size() / 2);
   std::nth_element(residuals.begin(), middle, residuals.end());
-  return std::max(1.4826 * static_cast<double>(*middle), floor);
+  return std::max(1.4826 * static_cast<double>(*middle), least);
 }
 
 }  // namespace photalign
