@@ -237,6 +237,16 @@ def test_nothing_is_read_beyond_the_images(rng):
                 assert corner_error(found.warp, truth, shape) < 0.05
 
 
+def test_levels_lower_than_a_band_of_rows_are_used(rng):
+    truth = Translation([[1, 0, 2.3], [0, 1, 0.6]])
+    pair = views(waves(rng), truth, (24, 600), noise=1, rng=rng, dtype="u1")
+    strips = [np.tile(image, 150) for image in pair]
+    found = pa.align(*strips, "translation", pyramid=pa.Pyramid(levels=2))
+    # Where the tiles meet they are not views of one scene.
+    assert corner_error(found.warp, truth, strips[0].shape) < 0.2
+    assert max(step.level for step in found.trace) == 1
+
+
 def test_small_part_in_a_large_image(rng):
     """A template is found in a picture, from a start near by."""
     truth = Affine([[1.02, 0.03, 61.3], [-0.02, 0.98, 48.6]])
