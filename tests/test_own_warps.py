@@ -98,8 +98,8 @@ def test_is_as_certain_as_it_says_and_near_the_cramer_rao_bound(example):
     sigma = np.sqrt(NOISE**2 + 2 / 12)
     shape = solved(example).moving.shape[:2]
     bound = cramer_rao(clean(example)[0], example.TRUTH, shape, sigma, sigma)
-    # Direct kernels smooth, which costs sharp photographs some precision.
-    assert 0.7 < normalized(errors, bound.covariance) < 1.6
+    # Sharp photographs alias, which costs some precision.
+    assert 0.7 < normalized(errors, bound.covariance) < 1.8
 
 
 @EXAMPLES

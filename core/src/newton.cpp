@@ -7,18 +7,19 @@
 namespace photalign {
 namespace {
 
-constexpr double most_repeated = 0.5;    // share of a step that the next may be long
-constexpr double least_decrease = 0.25;  // of the ratio, of which more is not believed
+constexpr double most_repeated = 0.5;      // share of a step that the next may be long
+constexpr double least_correction = 0.05;  // of the cost
+constexpr double least_decrease = 0.25;    // of the ratio, of which more is not believed
 
-// The cost after a step from the one before it, whose quadratic form is known.
+// The cost after a step from the one before it, whose quadratic form is known but for the noise in
+// the gradients. What is less than that is left out.
 void correct_cost(const LevelProblem& problem, const std::vector<double>& step,
                   Conclusion& conclusion) {
-  // Equations with an instrument are not the derivative of the cost.
-  if (problem.pass().instrument >= 0) return;
   double change = 0;
   for (std::size_t i = 0; i < step.size(); ++i)
     change += step[i] * conclusion.equations.gradient[i];
   ReviewSums& total = conclusion.review.total;
+  if (-change < least_correction * total.rho) return;
   total.rho = std::max(total.rho + change, 0.0);
   if (problem.pass().loss == LossKind::squared) total.rr = total.rho;
 }
