@@ -132,7 +132,7 @@ class LevelProblem {
     pass.records = result.records.data();
     // For the comparison with the next estimate; a large image is rather sampled again at its
     // edges.
-    if (pass.reference.width * pass.reference.height <= kept_pixels) {
+    if (selection().size() <= kept_rectangles) {
       pass.losses =
           scratch_.losses(result.records.size(), of_previous ? of_previous->losses : nullptr);
       result.losses = pass.losses;
@@ -223,7 +223,7 @@ class LevelProblem {
   }
 
  private:
-  static constexpr std::int64_t kept_pixels = 1 << 20;
+  static constexpr std::int64_t kept_rectangles = 256;  // a megapixel of whole tiles
   static constexpr std::int64_t worth_parting = 1 << 14;
 
   TilePass pass_at(const State& state, const State* previous) {
