@@ -17,7 +17,7 @@ constexpr std::int64_t least_bands = 6;
 
 constexpr std::int64_t sample_pixels = 1 << 14;  // of the image, for one sample
 constexpr std::int64_t least_samples = 4;
-constexpr std::int64_t most_samples = 64;
+constexpr std::int64_t most_samples = 32;
 
 }  // namespace
 
