@@ -137,3 +137,23 @@ def test_counts_and_shares_out_of_range_are_refused(pixels, pair):
 def test_what_is_no_number_is_refused(pair):
     with pytest.raises((TypeError, ValueError), match="pixels: expected"):
         pa.align(*pair[:2], pixels="many")
+
+
+def test_blocks_that_leave_the_moving_image_are_not_chosen(rng):
+    """Else a rotation would find its pixels in the corners, where there are none."""
+    turn = pa.Euclidean.from_params([0.6, 60.0, -50.0])
+    shape = (220, 220)
+    images = views(waves(rng), turn, shape, noise=2, rng=rng)
+    options = {"init": turn, "pixels": 0.1}
+    found = pa.align(*images, "homography", **options)
+    assert found.ok
+    assert found.overlap > 0.7
+    assert corner_error(found.warp, turn, shape) < 6 * found.corner_std.max()
+
+
+def test_report_says_that_not_all_pixels_were_used(pair, tmp_path):
+    page = tmp_path / "report.html"
+    pa.align(*pair[:2], pixels=0.2).report(page)
+    assert "the most informative" in page.read_text("utf-8")
+    pa.align(*pair[:2]).report(page)
+    assert "the most informative" not in page.read_text("utf-8")

@@ -104,7 +104,7 @@ class Alignment {
     const Stopwatch::Lap lap = stopwatch_.lap(Stage::finest_steps);
     LevelProblem problem = problem_at(0, kernel, state);
     if (options_.pixels > 0) {
-      if (!chosen_) chosen_ = Selection::informative(Texture(problem), options_.pixels);
+      if (!chosen_) chosen_ = Selection::informative(Texture(problem, state), options_.pixels);
       problem.limit_to(*chosen_);
     }
     FinestLevel finest(problem, options_, loop_options(0), on_step_);

@@ -80,7 +80,10 @@ Selection Selection::informative(const Texture& texture, std::int64_t pixels) {
                       return leverage[a] != leverage[b] ? leverage[a] > leverage[b] : a < b;
                     });
   std::vector<char> chosen(leverage.size());
-  for (std::int64_t i = 0; i < wanted; ++i) chosen[order[static_cast<std::size_t>(i)]] = 1;
+  for (std::int64_t i = 0; i < wanted; ++i) {
+    const std::size_t block = order[static_cast<std::size_t>(i)];
+    if (i == 0 || leverage[block] > 0) chosen[block] = 1;
+  }
   Selection selection;
   for (std::int64_t row = 0; row < texture.rows(); ++row) {
     const std::int64_t y = row * Texture::block_height;

@@ -20,25 +20,37 @@ std::vector<double> monomials_at(int degree, double x, double y) {
 
 }  // namespace
 
-Texture::Texture(LevelProblem& problem)
+Texture::Texture(LevelProblem& problem, const State& state)
     : grid_(problem.grid()),
       // Functions are near to affine, most of them.
       degree_(problem.is_matrix() ? problem.warp().degree() : 1),
       columns_((grid_.width + block_width - 1) / block_width),
       rows_((grid_.height + block_height - 1) / block_height),
-      blocks_(problem.textures(rows_, columns_)) {}
+      blocks_(problem.textures(rows_, columns_)) {
+  if (!problem.is_matrix()) return;
+  const double right = static_cast<double>(problem.pass().moving.width) - 1;
+  const double bottom = static_cast<double>(problem.pass().moving.height) - 1;
+  for (std::size_t block = 0; block < blocks_.size(); ++block) {
+    const Point p = apply(state.warp, middle_of(block));
+    if (!(p.x >= 0 && p.y >= 0 && p.x <= right && p.y <= bottom)) blocks_[block] = {};
+  }
+}
+
+Point Texture::middle_of(std::size_t block) const {
+  const auto column = static_cast<std::int64_t>(block) % columns_;
+  const auto row = static_cast<std::int64_t>(block) / columns_;
+  const auto middle = [](std::int64_t i, std::int64_t size, std::int64_t length) {
+    return static_cast<double>(i * size + std::min((i + 1) * size, length) - 1) / 2;
+  };
+  return {middle(column, block_width, grid_.width), middle(row, block_height, grid_.height)};
+}
 
 std::vector<double> Texture::leverage() const {
   const auto n = static_cast<std::size_t>(monomials(degree_));
   const auto place = [&](std::size_t block) {
-    const auto column = static_cast<std::int64_t>(block) % columns_;
-    const auto row = static_cast<std::int64_t>(block) / columns_;
-    const auto middle = [](std::int64_t i, std::int64_t size, std::int64_t length) {
-      return static_cast<double>(i * size + std::min((i + 1) * size, length) - 1) / 2;
-    };
-    return monomials_at(
-        degree_, (middle(column, block_width, grid_.width) - grid_.center().x) / grid_.unit(),
-        (middle(row, block_height, grid_.height) - grid_.center().y) / grid_.unit());
+    const Point middle = middle_of(block);
+    return monomials_at(degree_, (middle.x - grid_.center().x) / grid_.unit(),
+                        (middle.y - grid_.center().y) / grid_.unit());
   };
   // Unknown i * n + a moves axis i by monomial a.
   Matrix all(2 * n);

@@ -102,9 +102,11 @@ def align(
     pyramid : Pyramid, optional
         Levels, automatic by default.
     pixels : float or int, optional
-        How many of the pixels to use at full resolution: a share in (0, 1], or about
-        so many. The most informative blocks of the reference are chosen; what that
-        costs in precision is in the covariance. All by default.
+        How many of the reference's pixels to use at full resolution: a share in
+        (0, 1], or an integer for about so many. The most informative blocks of 32 x 8
+        are chosen, one at least, among those that the coarser levels take into the
+        moving image. What that costs in precision is in the covariance; overlap, cost,
+        rms and correlation are those of the chosen pixels. All by default.
     reference_mask, moving_mask : array_like, shape (H, W), bool or float, optional
         Pixels to use, or weights; 0 and False mean that a pixel is invalid.
     min_overlap : float

@@ -99,10 +99,12 @@ class Step:
     level : int
         Level of the pyramid, 0 for full resolution.
     iteration : int
-        Number of the step on its level, from 1.
+        Number of the step on its level, from 1. It begins anew where another kernel
+        or fewer levels are tried.
     cost : float
         Mean of rho / 2 over the valid pixels that were selected, after the step if
-        it was accepted, in grey levels squared.
+        it was accepted, in grey levels squared. A step so short that nothing is
+        left to do is not looked at any more, and has the cost before it.
     motion : float
         Largest motion of a corner of the reference, px at full resolution.
     damping : float
@@ -115,7 +117,8 @@ class Step:
         Scale of the loss, in grey levels; 0 for the squared loss.
     selected : float
         Share of the level's pixels that the step was computed from. The first steps
-        at full resolution take thin bands of the image.
+        at full resolution, and those on large coarse levels, take thin bands of the
+        image. Costs compare only between equal shares.
 
     Examples
     --------

@@ -6,6 +6,7 @@
 
 #include "level_grid.hpp"
 #include "linearize_functions.hpp"
+#include "state.hpp"
 
 namespace photalign {
 
@@ -16,7 +17,8 @@ class Texture {
  public:
   static constexpr std::int64_t block_width = texture_width, block_height = texture_height;
 
-  explicit Texture(LevelProblem& problem);
+  // Blocks that `state` takes out of the moving image tell nothing.
+  Texture(LevelProblem& problem, const State& state);
 
   std::int64_t width() const { return grid_.width; }
   std::int64_t height() const { return grid_.height; }
@@ -28,6 +30,8 @@ class Texture {
   std::vector<double> leverage() const;
 
  private:
+  Point middle_of(std::size_t block) const;
+
   LevelGrid grid_;
   int degree_;
   std::int64_t columns_, rows_;

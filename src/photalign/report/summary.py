@@ -106,6 +106,7 @@ def settings(result: Alignment) -> list[Entry]:
         Entry("Loss", result.loss, _scale(result.scale)),
         Entry("Brightness", result.brightness.name),
         Entry("Pyramid", f"{result.levels} levels"),
+        *_pixels(result),
     ]
 
 
@@ -147,3 +148,13 @@ def _start(initial: Warp) -> str:
         return "identity"
     rows = ("  ".join(significant(v, 6) for v in row) for row in initial.matrix)
     return "; ".join(rows)
+
+
+def _pixels(result: Alignment) -> list[Entry]:
+    """Say so where not all pixels were used at full resolution."""
+    share = result.trace[-1].selected if result.trace else 1.0
+    if share == 1:
+        return []
+    return [
+        Entry("Pixels", f"the most informative {share:.1%}; the figures are theirs")
+    ]
