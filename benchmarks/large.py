@@ -12,7 +12,7 @@ import photalign
 from benchmarks.large_scenes import LargePair, large_pair
 from benchmarks.machine import Arithmetic
 from benchmarks.table import Row
-from benchmarks.timing import Timing, in_turn, warm
+from benchmarks.timing import PASSING, Timing, in_turn, warm
 from photalign.synthetic import corner_error
 from photalign.warps import Homography, Warp
 
@@ -50,7 +50,9 @@ def _color_pair(peers: bool) -> Iterator[Row]:
     shape = COLOR if peers else QUICK_COLOR
     pair = large_pair(*shape, channels=3)
     times = in_turn(
-        {"two": partial(_align, pair, 2), "one": partial(_align, pair, 1)}, repeats=5
+        {"two": partial(_align, pair, 2), "one": partial(_align, pair, 1)},
+        repeats=5,
+        clock=PASSING,
     )
     ours = Timing.of(times["two"])
     for threads, taken in zip(("two", "one"), times.values(), strict=True):
@@ -121,7 +123,7 @@ def _by_size(sizes: dict[str, tuple[int, int]]) -> Iterator[Row]:
             "load": arithmetic,
             "two loads": arithmetic.twice_at_once,
         }
-        times = in_turn(calls, repeats=5 if pair.pixels > 2e7 else 15)
+        times = in_turn(calls, repeats=5 if pair.pixels > 2e7 else 15, clock=PASSING)
         per_pixel = Timing.of(times["one"]) * (1e9 / pair.pixels)
         error = _error(_align(pair, 1).warp, pair)
         if name not in SMALL:
