@@ -128,7 +128,7 @@ def test_masked_blocks_are_not_chosen(pair):
     assert corner_error(found.warp, truth, SHAPE) < 6 * found.corner_std.max()
 
 
-@pytest.mark.parametrize("pixels", [0, -1, 1.5, 0.0, np.nan, np.inf])
+@pytest.mark.parametrize("pixels", [0, -1, 1.5, 0.0, np.nan, np.inf, 2e4, True])
 def test_counts_and_shares_out_of_range_are_refused(pixels, pair):
     with pytest.raises(ValueError, match=r"pixels: expected a share in \(0, 1\]"):
         pa.align(*pair[:2], pixels=pixels)

@@ -243,9 +243,6 @@ class Alignment {
     result.cost = last.total.rho / 2;
     result.rms = last.rms();
     result.correlation = last.correlation(ending.concluded);
-    // The loss's scale does not count what an occluder leaves.
-    result.noise = (ending.scale > 0 ? ending.scale : result.rms) /
-                   last.deviation_of_reference(ending.concluded);
     for (std::size_t c = 0; c < state.gain.size(); ++c) {
       result.gain.push_back(state.gain[c]);
       result.bias.push_back(state.bias[c] + offset_ * (1 - state.gain[c]));

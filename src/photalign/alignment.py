@@ -333,9 +333,9 @@ def _pixel_count(pixels: float | None, shape: tuple[int, ...]) -> int:
     total = shape[0] * shape[1]
     number = as_number(pixels, "pixels")
     is_count = isinstance(pixels, int | np.integer) and number > 1
-    if not (0 < number <= 1 or is_count):
+    if isinstance(pixels, bool | np.bool_) or not (0 < number <= 1 or is_count):
         raise ValueError(
-            f"pixels: expected a share in (0, 1] or a count, got {pixels!r}"
+            f"pixels: expected a share in (0, 1] or an integer count, got {pixels!r}"
         )
     wanted = int(number) if is_count else max(1, round(number * total))
     return wanted if wanted < total else 0

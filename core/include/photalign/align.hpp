@@ -69,7 +69,6 @@ struct AlignResult {
   std::vector<double> params;  // of a function
   std::vector<double> gain, bias;
   double cost = 0, rms = 0, correlation = 0, overlap = 0, scale = 0;
-  double noise = 0;  // scale of the residuals in units of the reference's standard deviation
   std::vector<double>
       covariance;           // of the parameters of `parameters_of`, row major; NaN if unknown
   double corner_std[4][2];  // of the mapped corners of the reference, clockwise from (0, 0), px

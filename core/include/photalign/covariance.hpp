@@ -25,9 +25,6 @@ struct Review {
   double rms() const { return std::sqrt(total.rr / total.one); }
   // Zero-mean normalized, channels pooled after their means are gone.
   double correlation(const State& state) const;
-  double deviation_of_reference(const State& state) const {
-    return std::sqrt(contrast(state).reference / total.one);
-  }
 
  private:
   // Sums of squares and products about the channels' means.
