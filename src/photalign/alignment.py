@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 
 import numpy as np
 
-from photalign import _core
 from photalign._checks import (
     as_array,
     as_image,
@@ -17,31 +16,25 @@ from photalign._checks import (
     choice,
     thread_count,
 )
-from photalign._interpolation import spline_coefficients
-from photalign._types import Array, ArrayLike, FloatArray
+from photalign._pair import METHODS, PIXELS_PER_THREAD, Pair
+from photalign._types import Array, ArrayLike
 from photalign.brightness import Brightness, as_brightness
 from photalign.kernels import ALIGNMENT_KERNELS, Kernel
 from photalign.losses import Loss, as_loss
 from photalign.pyramids import Pyramid
-from photalign.results import STATUS_OF_CORE, Alignment, Status, Step
+from photalign.results import Alignment, Step
 from photalign.solvers import LevenbergMarquardt, Solver
-from photalign.warps import WARPS, FunctionWarp, MatrixWarp, Warp, as_warp
+from photalign.warps import FunctionWarp, MatrixWarp, Warp, as_warp
 
 __all__ = ["align"]
-
-METHODS = ("forward", "inverse", "esm")
 
 # Their last steps take a gradient of the reference as sharp as the noise allows.
 _DIRECT = ("bspline3_direct", "bspline5_direct")
 
 _KERNELS = ("auto", *ALIGNMENT_KERNELS)
 _METHODS = ("auto", *METHODS)
-_WARP_CODES = {cls: code for code, cls in enumerate(WARPS.values())}
 _SOLVER = LevenbergMarquardt()
 _PYRAMID = Pyramid()
-
-# Below this many pixels a second thread costs more than it brings.
-_PIXELS_PER_THREAD = 50_000
 
 
 def align(
@@ -149,6 +142,7 @@ def align(
     (True, array([ 2.5 , -1.25]))
     """
     started = time.perf_counter()
+    start = _as_start(warp, init)
     reference = as_array(reference, "reference")
     moving = as_array(moving, "moving")
     views = as_image(reference, "reference"), as_image(moving, "moving")
@@ -157,82 +151,39 @@ def align(
         _as_weight(reference_mask, views[0], "reference"),
         _as_weight(moving_mask, views[1], "moving"),
     )
-    start = _as_start(warp, init)
-    numbers, kind, function = _model(start, views[0].shape)
-    robustness = as_loss(loss)
-    model = as_brightness(brightness)
     sampling, last_sampling = _chosen_kernels(kernel)
     fine, coarse = _compositions(method, sampling)
-    solver = _checked(solver, _SOLVER, Solver, "solver")
-    pyramid = _checked(pyramid, _PYRAMID, Pyramid, "pyramid")
-    levels = pyramid.levels_for(*(view.shape for view in views))
     if not 0 < as_number(min_overlap, "min_overlap") <= 1:
         raise ValueError(
             f"min_overlap: expected a share in (0, 1], got {min_overlap!r}"
         )
     if progress is not None and not callable(progress):
         raise TypeError(f"progress: expected a callable, got {progress!r}")
-    workers = thread_count(threads, useful=views[0].size // _PIXELS_PER_THREAD)
-
-    coefficients: tuple[Array | None, Array | None] = (None, None)
-    if sampling.prefilter:
-        coefficients = (
-            spline_coefficients(views[0], masks[0], sampling, workers),
-            spline_coefficients(views[1], masks[1], sampling, workers),
-        )
-    found = _core.align(
-        *views,
-        *masks,
-        *coefficients,
-        numbers,
-        kind,
-        function,
-        sampling.code,
-        last_sampling.code,
-        METHODS.index(fine),
-        METHODS.index(coarse),
-        method == "auto" and sampling.name in _DIRECT,
-        model.code,
-        robustness.code,
-        robustness.scale or 0.0,
-        robustness.tuning,
-        levels,
-        _pixel_count(pixels, views[0].shape),
-        solver.max_steps,
-        solver.step_tol,
-        solver.damping if isinstance(solver, LevenbergMarquardt) else 0.0,
-        min_overlap,
-        workers,
-        None if progress is None else lambda step: progress(Step(*step)),
-    )
-    arrays = _arrays(found["numbers"], start.n_params, views[0].shape[2])
-    estimate, status = _outcome(STATUS_OF_CORE[found["status"]], arrays, start)
-    steps = found["steps"]
-    return Alignment.of_core(
-        steps,
-        warp=estimate,
-        status=status,
-        covariance=arrays.covariance,
-        corner_std=arrays.corner_std,
-        cost=found["cost"],
-        rms=found["rms"],
-        correlation=found["correlation"],
-        overlap=found["overlap"],
-        iterations=len(steps),
-        brightness=model(gain=arrays.gain, bias=arrays.bias),
-        initial=start,
-        method=fine,
-        kernel=(sampling if found["kernel"] == sampling.code else last_sampling).name,
-        loss=robustness.name,
-        scale=found["scale"],
-        levels=levels,
-        seconds=time.perf_counter() - started,
+    pair = Pair(
         reference=reference,
         moving=moving,
         reference_mask=None if reference_mask is None else np.asarray(reference_mask),
         moving_mask=None if moving_mask is None else np.asarray(moving_mask),
-        _stage_numbers=arrays.stages,
+        views=views,
+        weights=masks,
+        kernel=sampling,
+        last_kernel=last_sampling,
+        fine=fine,
+        coarse=coarse,
+        has_instrument=method == "auto" and sampling.name in _DIRECT,
+        brightness=as_brightness(brightness),
+        loss=as_loss(loss),
+        solver=_checked(solver, _SOLVER, Solver, "solver"),
+        levels=_checked(pyramid, _PYRAMID, Pyramid, "pyramid").levels_for(
+            *(view.shape for view in views)
+        ),
+        pixels=_pixel_count(pixels, views[0].shape),
+        min_overlap=min_overlap,
+        threads=thread_count(threads, useful=views[0].size // PIXELS_PER_THREAD),
+        progress=progress,
+        started=started,
     )
+    return pair.solve(start)
 
 
 def _as_start(
@@ -259,21 +210,6 @@ def _as_start(
         # The classes speak of their own argument.
         reason = str(error).partition(": ")[2]
         raise type(error)(f"init: {reason}") from None
-
-
-def _model(
-    start: MatrixWarp | FunctionWarp, shape: tuple[int, ...]
-) -> tuple[Array, int, _core.PointWarp | None]:
-    """Return the start as numbers, and which warp it is: one of `WARPS`, or that."""
-    if isinstance(start, FunctionWarp):
-        if not start.is_checked:
-            start.check(shape)
-        return start.params, 0, start.compiled
-    return (
-        np.ascontiguousarray(start.matrix),
-        _WARP_CODES[type(start)],
-        None,
-    )
 
 
 def _as_function_start(
@@ -374,44 +310,3 @@ def _compositions(method: str, kernel: Kernel) -> tuple[str, str]:
     if known != "auto":
         return known, known
     return ("esm" if kernel.taps == 2 else "inverse"), "esm"
-
-
-class _Arrays(NamedTuple):
-    """What the core found."""
-
-    matrix: FloatArray
-    corner_std: FloatArray
-    stages: FloatArray
-    gain: FloatArray
-    bias: FloatArray
-    covariance: FloatArray
-    params: FloatArray  # of a function
-
-
-def _arrays(numbers: FloatArray, parameters: int, channels: int) -> _Arrays:
-    """Return the arrays that come side by side in one."""
-    gain = 17 + 2 * len(_core.STAGES)
-    bias = gain + channels
-    covariance = bias + channels
-    params = covariance + parameters * parameters
-    return _Arrays(
-        numbers[:9].reshape(3, 3),
-        numbers[9:17].reshape(4, 2),
-        numbers[17:gain].reshape(-1, 2),
-        numbers[gain:bias],
-        numbers[bias:covariance],
-        numbers[covariance:params].reshape(parameters, parameters),
-        numbers[params:],
-    )
-
-
-def _outcome(
-    status: Status, arrays: _Arrays, start: MatrixWarp | FunctionWarp
-) -> tuple[Warp, Status]:
-    """Return the warp and how it ended; a matrix that is no warp is a failure."""
-    try:
-        if isinstance(start, FunctionWarp):
-            return start.with_params(arrays.params), status
-        return type(start)(arrays.matrix), status
-    except ValueError:
-        return start, Status.NONFINITE
