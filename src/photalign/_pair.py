@@ -139,7 +139,7 @@ class Pair:
     def _model(
         self, start: MatrixWarp | FunctionWarp
     ) -> tuple[Array, int, _core.PointWarp | None]:
-        """Return the start as numbers, and its warp: one of `WARPS`, or the function."""
+        """Return the start as numbers, and its warp: one of `WARPS` or the function."""
         if isinstance(start, FunctionWarp):
             if not start.is_checked:
                 start.check(self.views[0].shape)
