@@ -20,7 +20,7 @@ from photalign.losses import LOSSES
 from photalign.warps import WARPS
 
 NAMES = {
-    *("align", "Alignment", "AlignmentError", "Status", "Step"),
+    *("align", "Alignment", "AlignmentError", "Status", "Step", "Rival"),
     *("Sampler", "resample", "image_gradients"),
     *("linearize", "Linearization", "residuals"),
     *("Warp", "Translation", "Euclidean", "Similarity", "Affine", "Homography"),

@@ -23,6 +23,7 @@ from photalign.pyramids import Pyramid as Pyramid
 from photalign.resampling import resample as resample
 from photalign.results import Alignment as Alignment
 from photalign.results import AlignmentError as AlignmentError
+from photalign.results import Rival as Rival
 from photalign.results import Status as Status
 from photalign.results import Step as Step
 from photalign.sampling import Sampler as Sampler

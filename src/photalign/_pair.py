@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
 
@@ -61,8 +61,14 @@ class Pair:
     started: float
     """When the call began, s of the performance counter."""
 
-    def solve(self, start: MatrixWarp | FunctionWarp) -> Alignment:
-        """Align from a start, whose class is the model: one call of the core."""
+    def solve(
+        self, start: MatrixWarp | FunctionWarp, *, levels: int | None = None
+    ) -> Alignment:
+        """Align from a start, whose class is the model: one call of the core.
+
+        A start that is nearly right needs fewer levels than the pair has.
+        """
+        levels = self.levels if levels is None else min(levels, self.levels)
         numbers, kind, function = self._model(start)
         loss, solver, progress = self.loss, self.solver, self.progress
         found = _core.align(
@@ -81,7 +87,7 @@ class Pair:
             loss.code,
             loss.scale or 0.0,
             loss.tuning,
-            self.levels,
+            levels,
             self.pixels,
             solver.max_steps,
             solver.step_tol,
@@ -111,7 +117,7 @@ class Pair:
             kernel=(self.kernel if is_first_kernel else self.last_kernel).name,
             loss=loss.name,
             scale=found["scale"],
-            levels=self.levels,
+            levels=levels,
             seconds=time.perf_counter() - self.started,
             reference=self.reference,
             moving=self.moving,
@@ -119,10 +125,6 @@ class Pair:
             moving_mask=self.moving_mask,
             _stage_numbers=arrays.stages,
         )
-
-    def with_levels(self, levels: int) -> Pair:
-        """Return the same with another number of levels."""
-        return replace(self, levels=levels)
 
     @cached_property
     def _coefficients(self) -> tuple[Array | None, Array | None]:

@@ -21,10 +21,12 @@ from photalign._types import Array, ArrayLike
 from photalign.brightness import Brightness, as_brightness
 from photalign.kernels import ALIGNMENT_KERNELS, Kernel
 from photalign.losses import Loss, as_loss
+from photalign.model_choice import align_with_choice
 from photalign.pyramids import Pyramid
 from photalign.results import Alignment, Step
 from photalign.solvers import LevenbergMarquardt, Solver
-from photalign.warps import FunctionWarp, MatrixWarp, Warp, as_warp
+from photalign.warps import FunctionWarp, Homography, MatrixWarp, Warp, as_warp
+from photalign.warps.fitting import fit_points
 
 __all__ = ["align"]
 
@@ -67,8 +69,10 @@ def align(
     reference, moving : array_like, shape (H, W) or (H, W, C), any real dtype
         The images; sizes may differ, channel counts may not. Never rescaled.
     warp : str, class or Warp
-        "translation", "euclidean", "similarity", "affine" or "homography"; a warp
-        is model and start in one, also one that `photalign.warp` made of a function.
+        "translation", "euclidean", "similarity", "affine" or "homography", or "auto",
+        the simplest of these that says all that the images tell, see
+        `Alignment.rivals`; a warp is model and start in one, also one that
+        `photalign.warp` made of a function.
     init : Warp or array_like, shape (3, 3) or (2, 3), optional
         The start, reference to moving, px. By default `warp`, or the identity. Of a
         function its parameters, shape (P,).
@@ -142,7 +146,8 @@ def align(
     (True, array([ 2.5 , -1.25]))
     """
     started = time.perf_counter()
-    start = _as_start(warp, init)
+    is_open = isinstance(warp, str) and warp == "auto"
+    start = _as_start(Homography if is_open else warp, init)
     reference = as_array(reference, "reference")
     moving = as_array(moving, "moving")
     views = as_image(reference, "reference"), as_image(moving, "moving")
@@ -183,6 +188,10 @@ def align(
         progress=progress,
         started=started,
     )
+    if is_open:
+        return align_with_choice(
+            pair, lambda model: pair.solve(_closest(model, start, views[0].shape))
+        )
     return pair.solve(start)
 
 
@@ -210,6 +219,15 @@ def _as_start(
         # The classes speak of their own argument.
         reason = str(error).partition(": ")[2]
         raise type(error)(f"init: {reason}") from None
+
+
+def _closest(
+    model: type[MatrixWarp], start: Warp, shape: tuple[int, ...]
+) -> MatrixWarp:
+    """Return the warp of a model that is closest to a start at the corners."""
+    corners = np.array([[0.0, 0.0], [1.0, 0.0], [1.0, 1.0], [0.0, 1.0]])
+    corners *= shape[1] - 1, shape[0] - 1
+    return fit_points(model, corners, start(corners)).warp
 
 
 def _as_function_start(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from os import PathLike
@@ -16,7 +17,7 @@ from photalign._types import Array, FloatArray
 from photalign.brightness import Brightness
 from photalign.warps import Warp
 
-__all__ = ["Alignment", "AlignmentError", "Status", "Step"]
+__all__ = ["Alignment", "AlignmentError", "Rival", "Status", "Step"]
 
 
 class Status(enum.Enum):
@@ -157,6 +158,58 @@ def _step(row: Sequence[float]) -> Step:
     )
 
 
+@dataclass(frozen=True, kw_only=True)
+class Rival:
+    """A model that ``warp="auto"`` weighed.
+
+    Attributes
+    ----------
+    warp : str
+        Name of the model.
+    status : Status
+        How its alignment ended; that of the richest model for those that were compared
+        with it without being aligned.
+    corner_distance : float
+        Largest distance of a corner of the reference from where the richest model takes
+        it, px.
+    misfit : float
+        Squared distance of all corners from there, in units of their covariance.
+    criterion : float
+        The misfit, and the logarithm of the number of pixels for each parameter
+        (Schwarz, 1978). The least is chosen.
+    is_chosen : bool
+        Whether it is the model of the result.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import photalign as pa
+    >>> y, x = np.mgrid[0:80, 0:100]
+    >>> image = 100 + 50 * np.sin(0.2 * x) * np.cos(0.15 * y)
+    >>> found = pa.align(image, np.roll(image, 1, 1), "auto")
+    >>> [rival.warp for rival in found.rivals if rival.is_chosen]
+    ['translation']
+    """
+
+    warp: str
+    status: Status
+    corner_distance: float = math.nan
+    misfit: float = math.nan
+    criterion: float = math.nan
+    is_chosen: bool = False
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the fields, ready for JSON."""
+        return {
+            "warp": self.warp,
+            "status": self.status.name,
+            "corner_distance": _numbers(self.corner_distance),
+            "misfit": _numbers(self.misfit),
+            "criterion": _numbers(self.criterion),
+            "is_chosen": self.is_chosen,
+        }
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Alignment:
     """The result of `photalign.align`.
@@ -200,6 +253,8 @@ class Alignment:
         The images as they were given.
     reference_mask, moving_mask : ndarray or None
         The masks as they were given.
+    rivals : tuple of Rival
+        The models that ``warp="auto"`` weighed, from the simplest; else empty.
 
     Examples
     --------
@@ -234,6 +289,7 @@ class Alignment:
     moving: Array = field(repr=False)
     reference_mask: Array | None = field(default=None, repr=False)
     moving_mask: Array | None = field(default=None, repr=False)
+    rivals: tuple[Rival, ...] = field(default=(), repr=False)
 
     @classmethod
     def of_core(cls, steps: FloatArray, **fields: Any) -> Alignment:
@@ -248,6 +304,13 @@ class Alignment:
         """
         result = object.__new__(cls)
         result.__dict__.update(fields, _steps=steps)
+        return result
+
+    def with_fields(self, **fields: Any) -> Alignment:
+        """Return the same with other values of some attributes."""
+        result = object.__new__(type(self))
+        result.__dict__.update(self.__dict__)
+        result.__dict__.update(fields)
         return result
 
     @property
@@ -344,6 +407,7 @@ class Alignment:
             "levels": self.levels,
             "seconds": self.seconds,
             "initial": self.initial.to_dict(),
+            "rivals": [rival.to_dict() for rival in self.rivals],
             "reference_shape": list(self.reference.shape),
             "moving_shape": list(self.moving.shape),
         }
