@@ -163,7 +163,7 @@ def test_options_reach_align(folder: Folder, monkeypatch: pytest.MonkeyPatch) ->
     }
 
 
-def test_defaults_are_those_of_the_library(
+def test_defaults_need_no_thought_and_are_else_those_of_the_library(
     folder: Folder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     defaults = {
@@ -172,7 +172,8 @@ def test_defaults_are_those_of_the_library(
     }
     seen = spy_on_align(monkeypatch)
     assert folder.run("align", "ref.png", "mov.png").code == 0
-    assert seen == {name: defaults[name] for name in seen}
+    bold = {"warp": "auto", "brightness": "gain_bias", "loss": "robust"}
+    assert seen == {name: defaults[name] for name in seen} | bold
 
 
 @pytest.mark.parametrize("form", ["result.json", "rows.txt", "rows.csv", "rows.npy"])

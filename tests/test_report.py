@@ -14,7 +14,7 @@ from photalign.brightness import GainBias, Normalized, Plain
 from photalign.report import write_report
 from photalign.report.comparison import Comparison, compare
 from photalign.report.page import render
-from photalign.results import Status
+from photalign.results import Rival, Status
 from photalign.warps import Affine, Translation
 from report_example import TRUTH, a_result, photographs
 from unprivileged import unprivileged_folder
@@ -286,3 +286,35 @@ def test_truth_must_be_a_warp(tmp_path):
     with pytest.raises(TypeError, match="truth: expected a Warp or None, got ndarray"):
         write_report(small_result(), tmp_path / "report.html", truth=np.eye(3))
     assert list(tmp_path.iterdir()) == []
+
+
+def test_page_names_the_models_that_were_weighed():
+    rivals = (
+        Rival(
+            warp="similarity",
+            status=Status.CONVERGED,
+            corner_distance=0.0312,
+            misfit=2.0,
+            criterion=44.4,
+            is_chosen=True,
+        ),
+        Rival(
+            warp="affine",
+            status=Status.CONVERGED,
+            corner_distance=0.0,
+            misfit=0.0,
+            criterion=63.6,
+        ),
+        Rival(warp="homography", status=Status.TOO_LITTLE_TEXTURE),
+    )
+    result = small_result(rivals=rivals)
+    text = words(render(result, compare(result)))
+    assert "similarity 4 0.0312 2 0 chosen" in text
+    assert "affine 6 0 0 19.2" in text
+    assert "homography 8 unknown unknown unknown too little texture" in text
+    assert "chosen of 3 models" in text
+
+
+def test_page_without_rivals_has_no_section_on_models():
+    result = small_result()
+    assert "weighed" not in words(render(result, compare(result)))

@@ -25,9 +25,9 @@ _STDOUT = Path("-")
 def align(
     reference: options.Reference,
     moving: options.Moving,
-    warp: options.Warp = "affine",
-    loss: options.Loss = "squared",
-    brightness: options.Brightness = "none",
+    warp: options.Warp = "auto",
+    loss: options.Loss = "robust",
+    brightness: options.Brightness = "gain_bias",
     method: options.Method = "auto",
     kernel: options.Kernel = "auto",
     levels: options.Levels = None,

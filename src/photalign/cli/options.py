@@ -28,7 +28,8 @@ Warp = Annotated[
     str,
     typer.Option(
         metavar="NAME",
-        help="translation, euclidean, similarity, affine or homography.",
+        help="translation, euclidean, similarity, affine or homography; auto: the "
+        "simplest of these that says all that the images tell.",
         rich_help_panel=_MODEL,
     ),
 ]

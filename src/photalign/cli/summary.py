@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from photalign.cli.console import table
 from photalign.report.summary import headline, key_figures, numbers
-from photalign.report.tables import corner_rows, parameter_rows
+from photalign.report.tables import corner_rows, parameter_rows, rival_rows
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -33,6 +33,8 @@ def print_summary(
     tables = [_parameters(result, truth), _figures(result, truth)]
     if truth is not None:
         tables.insert(1, _corners(result, truth))
+    if result.rivals:
+        tables.append(_rivals(result))
     for each in tables:
         console.print()
         console.print(each)
@@ -56,6 +58,17 @@ def _corners(result: Alignment, truth: Warp) -> Table:
     return table(
         ["corner", "x", "std", "y", "std", "error", "unit"],
         ([r.name, r.x, r.x_std, r.y, r.y_std, r.error, "px"] for r in rows),
+    )
+
+
+def _rivals(result: Alignment) -> Table:
+    rows = rival_rows(result)
+    return table(
+        ["model", "parameters", "corners off [px]", "misfit", "criterion", ""],
+        (
+            [r.name, r.parameters, r.distance, r.misfit, r.criterion, r.verdict]
+            for r in rows
+        ),
     )
 
 

@@ -29,7 +29,12 @@ from photalign.report.summary import (
     sentence,
     settings,
 )
-from photalign.report.tables import corner_rows, of_one_model, parameter_rows
+from photalign.report.tables import (
+    corner_rows,
+    of_one_model,
+    parameter_rows,
+    rival_rows,
+)
 from photalign.warps import MatrixWarp
 
 if TYPE_CHECKING:
@@ -88,6 +93,7 @@ def _words(result: Alignment, truth: Warp | None) -> dict[str, Any]:
         "brightness": result.brightness.name,
         "parameters": parameter_rows(result, truth),
         "corners": corner_rows(result, truth),
+        "rivals": rival_rows(result),
         "has_truth": truth is not None,
         "has_parameter_truth": truth is not None and of_one_model(truth, result.warp),
         **_exact(result.warp),

@@ -99,7 +99,11 @@ def settings(result: Alignment) -> list[Entry]:
     return [
         Entry("Reference", _image(result.reference), _masked(result.reference_mask)),
         Entry("Moving image", _image(result.moving), _masked(result.moving_mask)),
-        Entry("Warp", f"{result.warp.name}, {result.warp.n_params} parameters"),
+        Entry(
+            "Warp",
+            f"{result.warp.name}, {result.warp.n_params} parameters",
+            _chosen(result),
+        ),
         Entry("Start", _start(result.initial)),
         Entry("Method", result.method),
         Entry("Kernel", result.kernel),
@@ -108,6 +112,10 @@ def settings(result: Alignment) -> list[Entry]:
         Entry("Pyramid", f"{result.levels} levels"),
         *_pixels(result),
     ]
+
+
+def _chosen(result: Alignment) -> str:
+    return f"chosen of {len(result.rivals)} models" if result.rivals else ""
 
 
 def _brightness(brightness: Brightness) -> list[Entry]:

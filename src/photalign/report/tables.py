@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -14,12 +15,13 @@ from photalign.report.numbers import (
     alike,
     fixed,
     measured,
+    significant,
     ten_to,
 )
-from photalign.warps import MatrixWarp
+from photalign.warps import WARPS, MatrixWarp
 
 if TYPE_CHECKING:
-    from photalign.results import Alignment
+    from photalign.results import Alignment, Rival
     from photalign.warps import Warp
 
 # Meaning and unit of the parameters of the built-in warps.
@@ -64,6 +66,18 @@ class CornerRow:
     y: str
     y_std: str
     error: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RivalRow:
+    """One model that was weighed; distances in pixels."""
+
+    name: str
+    parameters: str
+    distance: str
+    misfit: str
+    criterion: str
+    verdict: str
 
 
 def parameter_rows(result: Alignment, truth: Warp | None) -> list[ParameterRow]:
@@ -166,3 +180,34 @@ def _parameter_row(
         truth=measured(truth, std, shown.power).value,
         error=f"{fixed((value - truth) / std, 1)} σ" if std > 0 else UNKNOWN,
     )
+
+
+def rival_rows(result: Alignment) -> list[RivalRow]:
+    """Return one row per model that was weighed, from the simplest; none if none was.
+
+    The criterion is relative to that of the model that was chosen.
+    """
+    least = min((r.criterion for r in result.rivals), default=math.nan)
+    return [
+        RivalRow(
+            name=rival.warp,
+            parameters=str(WARPS[rival.warp].n_params),
+            distance=_or_unknown(rival.corner_distance, significant),
+            misfit=_or_unknown(rival.misfit, significant),
+            criterion=_or_unknown(rival.criterion - least, significant),
+            verdict=_verdict(rival),
+        )
+        for rival in result.rivals
+    ]
+
+
+def _verdict(rival: Rival) -> str:
+    if rival.is_chosen:
+        return "chosen"
+    if rival.status.name != "CONVERGED":
+        return rival.status.name.lower().replace("_", " ")
+    return ""
+
+
+def _or_unknown(value: float, text: Callable[[float], str]) -> str:
+    return text(value) if math.isfinite(value) else UNKNOWN
