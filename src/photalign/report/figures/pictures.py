@@ -136,11 +136,14 @@ def _as_shown(image: NDArray[Any]) -> NDArray[Any]:
     return image[..., :3] if image.shape[2] >= 3 else image.mean(axis=2)
 
 
-def _block_sum(image: NDArray[Any], factor: int) -> NDArray[np.float64]:
-    for axis in (0, 1):
-        starts = np.arange(0, image.shape[axis], factor)
-        image = np.add.reduceat(image, starts, axis=axis, dtype=np.float64)
-    return image
+def _block_sum(values: NDArray[Any], factor: int) -> NDArray[np.float64]:
+    rows, columns = (-(-side // factor) for side in values.shape[:2])
+    total = np.zeros((rows, columns, *values.shape[2:]))
+    for row in range(factor):
+        for column in range(factor):
+            part = values[row::factor, column::factor]
+            total[: part.shape[0], : part.shape[1]] += part
+    return total
 
 
 def _png(pixels: NDArray[np.uint8], palette: NDArray[np.uint8] | None = None) -> str:
