@@ -26,7 +26,7 @@ from photalign.pyramids import Pyramid
 from photalign.results import Alignment, Step
 from photalign.solvers import LevenbergMarquardt, Solver
 from photalign.warps import FunctionWarp, Homography, MatrixWarp, Warp, as_warp
-from photalign.warps.fitting import fit_points
+from photalign.warps.fitting import corners_of, fit_points
 
 __all__ = ["align"]
 
@@ -225,8 +225,7 @@ def _closest(
     model: type[MatrixWarp], start: Warp, shape: tuple[int, ...]
 ) -> MatrixWarp:
     """Return the warp of a model that is closest to a start at the corners."""
-    corners = np.array([[0.0, 0.0], [1.0, 0.0], [1.0, 1.0], [0.0, 1.0]])
-    corners *= shape[1] - 1, shape[0] - 1
+    corners = corners_of(shape)
     return fit_points(model, corners, start(corners)).warp
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 
@@ -16,7 +17,7 @@ from photalign._pair import Pair
 from photalign._types import FloatArray
 from photalign.results import Alignment, Rival
 from photalign.warps import WARPS, MatrixWarp, Warp
-from photalign.warps.fitting import Fit, fit_points
+from photalign.warps.fitting import corners_of, fit_points
 
 __all__ = ["ADEQUATE", "align_with_choice"]
 
@@ -73,57 +74,67 @@ def _failures(tried: dict[str, Alignment]) -> tuple[Rival, ...]:
     )
 
 
+class _Weighed(NamedTuple):
+    rival: Rival
+    warp: MatrixWarp | None
+    """Where the model is closest to the richest; None for the richest itself."""
+
+
 def _simplest(pair: Pair, richest: Alignment, failed: tuple[Rival, ...]) -> Alignment:
     """Return the alignment of the model with the least criterion."""
-    fits = _fits(richest)
-    # Ties are exact where nothing but rounding is between two models.
-    order = sorted(fits, key=lambda name: fits[name][0].criterion)
-    for name in order:
-        rival, fit = fits[name]
+    weighed = _weighed(pair, richest)
+    for chosen in sorted(weighed, key=lambda model: model.rival.criterion):
         found = richest
-        if fit is not None:
-            found = pair.solve(fit.warp, levels=_LAST_LEVELS)
-            found = found.with_fields(initial=fit.warp)
-        if not found.ok:
-            continue
-        rivals = [replace(each, is_chosen=each is rival) for each, _ in fits.values()]
-        return found.with_fields(rivals=(*rivals, *failed))
-    return richest
+        if chosen.warp is not None:
+            found = pair.solve(chosen.warp, levels=_LAST_LEVELS)
+        if found.ok:
+            break
+    rivals = (replace(each.rival, is_chosen=each is chosen) for each in weighed)
+    return found.with_fields(initial=richest.initial, rivals=(*rivals, *failed))
 
 
-def _fits(richest: Alignment) -> dict[str, tuple[Rival, Fit | None]]:
-    """Return every model that is no richer, as close to the richest as it can be."""
-    corners = _corners(richest.reference.shape)
+def _weighed(pair: Pair, richest: Alignment) -> list[_Weighed]:
+    """Return every model that is no richer, with its criterion, from the simplest."""
+    corners = corners_of(pair.views[0].shape)
     there = richest.warp(corners)
-    covariance = _covariance_of(richest, corners)
-    count = max(2.0, richest.overlap * math.prod(richest.reference.shape[:2]))
+    count = _pixel_count(pair, richest)
     # What is adequate passes without noise as well.
+    covariance = _covariance_of(richest, corners)
     covariance += ADEQUATE**2 / math.log(count) * np.eye(there.size)
     whitening = np.linalg.inv(np.linalg.cholesky(covariance))
-    found: dict[str, tuple[Rival, Fit | None]] = {}
+    found = []
     for name, model in WARPS.items():
-        is_richest = name == richest.warp.name
-        fit = None if is_richest else fit_points(model, corners, there, whitening)
-        misfit = 0.0 if fit is None else fit.misfit
-        apart = 0.0 if fit is None else np.hypot(*(fit.warp(corners) - there).T).max()
-        found[name] = (
-            Rival(
-                warp=name,
-                status=richest.status,
-                corner_distance=float(apart),
-                misfit=misfit,
-                criterion=misfit + math.log(count) * model.n_params,
-            ),
-            fit,
-        )
-        if is_richest:
+        if name == richest.warp.name:
             break
-    return found
+        try:
+            fit = fit_points(model, corners, there, whitening)
+        except (ValueError, np.linalg.LinAlgError):
+            continue  # a mirror image, of which the model has none
+        rival = Rival(
+            warp=name,
+            status=richest.status,
+            corner_distance=float(np.hypot(*(fit.warp(corners) - there).T).max()),
+            misfit=fit.misfit,
+            criterion=fit.misfit + math.log(count) * model.n_params,
+        )
+        found.append(_Weighed(rival, fit.warp))
+    rival = Rival(
+        warp=richest.warp.name,
+        status=richest.status,
+        corner_distance=0.0,
+        misfit=0.0,
+        criterion=math.log(count) * richest.warp.n_params,
+    )
+    return [*found, _Weighed(rival, None)]
 
 
-def _corners(shape: tuple[int, ...]) -> FloatArray:
-    right, bottom = shape[1] - 1.0, shape[0] - 1.0
-    return np.array([[0, 0], [right, 0], [right, bottom], [0, bottom]])
+def _pixel_count(pair: Pair, found: Alignment) -> float:
+    """Return how many pixels the alignment rests on."""
+    weight = pair.weights[0]
+    valid = (
+        np.count_nonzero(weight) if weight is not None else pair.views[0][..., 0].size
+    )
+    return max(2.0, found.overlap * (pair.pixels or valid))
 
 
 def _covariance_of(found: Alignment, points: FloatArray) -> FloatArray:

@@ -23,6 +23,12 @@ class Fit(NamedTuple):
     """Sum of squared distances, whitened."""
 
 
+def corners_of(shape: tuple[int, ...]) -> NDArray[np.float64]:
+    """Return the corners of an image, clockwise from (0, 0), px; shape (4, 2)."""
+    right, bottom = shape[1] - 1.0, shape[0] - 1.0
+    return np.array([[0, 0], [right, 0], [right, bottom], [0, bottom]])
+
+
 def fit_points(
     model: type[MatrixWarp],
     points: NDArray[np.float64],
