@@ -114,6 +114,16 @@ def test_a_start_of_any_model_is_taken() -> None:
         assert found.ok
 
 
+def test_a_mirror_image_is_affine() -> None:
+    image = rendered("translation", 3).reference
+    mirrored = np.ascontiguousarray(image[:, ::-1])
+    start = np.array([[-1, 0, SHAPE[1] - 1.0], [0, 1, 0], [0, 0, 1]])
+    found = pa.align(image, mirrored, "auto", init=start)
+    assert found.ok
+    assert found.warp.name == "affine"
+    assert found.initial == pa.Homography(start)
+
+
 def test_images_that_do_not_match_fail_with_every_model() -> None:
     rng = np.random.default_rng(1)
     one, other = rng.normal(100, 30, (2, 64, 64))

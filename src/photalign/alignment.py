@@ -226,7 +226,10 @@ def _closest(
 ) -> MatrixWarp:
     """Return the warp of a model that is closest to a start at the corners."""
     corners = corners_of(shape)
-    return fit_points(model, corners, start(corners)).warp
+    try:
+        return fit_points(model, corners, start(corners)).warp
+    except ValueError:
+        return model.identity()  # of a mirror image the model has none
 
 
 def _as_function_start(

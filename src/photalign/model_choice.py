@@ -131,9 +131,9 @@ def _weighed(pair: Pair, richest: Alignment) -> list[_Weighed]:
 def _pixel_count(pair: Pair, found: Alignment) -> float:
     """Return how many pixels the alignment rests on."""
     weight = pair.weights[0]
-    valid = (
-        np.count_nonzero(weight) if weight is not None else pair.views[0][..., 0].size
-    )
+    valid = math.prod(found.reference.shape[:2])
+    if weight is not None:
+        valid = np.count_nonzero(weight)
     return max(2.0, found.overlap * (pair.pixels or valid))
 
 
