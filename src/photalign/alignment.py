@@ -225,6 +225,8 @@ def _closest(
     model: type[MatrixWarp], start: Warp, shape: tuple[int, ...]
 ) -> MatrixWarp:
     """Return the warp of a model that is closest to a start at the corners."""
+    if isinstance(start, model):
+        return start
     corners = corners_of(shape)
     try:
         return fit_points(model, corners, start(corners)).warp

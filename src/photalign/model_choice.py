@@ -133,7 +133,7 @@ def _pixel_count(pair: Pair, found: Alignment) -> float:
     weight = pair.weights[0]
     valid = math.prod(found.reference.shape[:2])
     if weight is not None:
-        valid = np.count_nonzero(weight)
+        valid = int(np.count_nonzero(weight))
     return max(2.0, found.overlap * (pair.pixels or valid))
 
 
