@@ -175,7 +175,8 @@ class Alignment:
     cost : float
         Half the sum of rho over the valid pixels, in grey levels squared.
     rms : float
-        Root mean square of the residuals, in grey levels.
+        Root mean square of the residuals, in grey levels; of features and with `Local`
+        in their own units, as are `cost`, `correlation` and `scale`.
     correlation : float
         Zero-mean normalized correlation of the overlapping pixels, -1 to 1.
     overlap : float
@@ -190,6 +191,8 @@ class Alignment:
         The start.
     method, kernel, loss : str
         What was used on the finest level.
+    features : str
+        What was compared: "intensity", or the name of what the images were turned into.
     scale : float
         Scale of the loss, in grey levels; 0 for the squared loss.
     levels : int
@@ -234,6 +237,7 @@ class Alignment:
     moving: Array = field(repr=False)
     reference_mask: Array | None = field(default=None, repr=False)
     moving_mask: Array | None = field(default=None, repr=False)
+    features: str = "intensity"
 
     @classmethod
     def of_core(cls, steps: FloatArray, **fields: Any) -> Alignment:
@@ -340,6 +344,7 @@ class Alignment:
             "method": self.method,
             "kernel": self.kernel,
             "loss": self.loss,
+            "features": self.features,
             "scale": _numbers(self.scale),
             "levels": self.levels,
             "seconds": self.seconds,
