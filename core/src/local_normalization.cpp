@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <limits>
 #include <vector>
 
 #include "photalign/float_rows.hpp"
@@ -17,6 +18,12 @@ namespace photalign {
 namespace {
 
 constexpr std::int64_t band = 32;  // rows that are one piece of work
+
+// Of the pixels under most windows, so many must be there.
+constexpr float least_covered = 0.9f;
+constexpr std::int64_t most_looked_at = 1 << 16;
+
+constexpr float nan = std::numeric_limits<float>::quiet_NaN();
 
 std::size_t as_size(std::int64_t n) { return static_cast<std::size_t>(n); }
 
@@ -47,8 +54,8 @@ class Normalization {
         stride_(coarse_width_ + 2 * gaussian_.radius()) {
     for (UninitializedFloats& sums : sums_)
       sums = uninitialized_floats(as_size(coarse_height_ * coarse_width_));
-    mean_ = uninitialized_floats(as_size(coarse_height_ * coarse_width_));
-    variance_ = uninitialized_floats(as_size(coarse_height_ * coarse_width_));
+    for (UninitializedFloats* plane : {&mean_, &variance_, &covered_})
+      *plane = uninitialized_floats(as_size(coarse_height_ * coarse_width_));
   }
 
   void run(std::int64_t channel, float* plane) {
@@ -56,6 +63,7 @@ class Normalization {
     noise_ = floor_ * noise_level(rows_, channel);
     in_bands(coarse_height_, [&](std::int64_t first, std::int64_t last) { add_up(first, last); });
     in_bands(coarse_height_, [&](std::int64_t first, std::int64_t last) { smooth(first, last); });
+    drop_borders();
     in_bands(rows_.height(),
              [&](std::int64_t first, std::int64_t last) { normalize(first, last, plane); });
   }
@@ -115,16 +123,34 @@ class Normalization {
       for (int sum = 0; sum < sums; ++sum)
         smooth_row(static_cast<Sum>(sum), y, smoothed[sum].data());
       float* mean = mean_.get() + y * coarse_width_;
+      float* covered = covered_.get() + y * coarse_width_;
       float* variance = variance_.get() + y * coarse_width_;
       const auto noise = static_cast<float>(noise_ * noise_);
       for (std::int64_t x = 0; x < coarse_width_; ++x) {
         // Without a valid pixel there is nothing to be normalized.
+        covered[x] = smoothed[count][as_size(x)];
         const float share = 1 / std::max(smoothed[count][as_size(x)], 1e-12f);
         const float m = smoothed[values][as_size(x)] * share;
         mean[x] = m;
         variance[x] = std::max(smoothed[squares][as_size(x)] * share - m * m, 0.0f) + noise;
       }
     }
+  }
+
+  // A window that a border or a mask cuts has another mean than one that shows the same and is
+  // whole in the other image. Missing pixels that are spread evenly do no harm.
+  void drop_borders() {
+    const std::int64_t cells = coarse_height_ * coarse_width_;
+    const std::int64_t step = std::max<std::int64_t>(1, cells / most_looked_at);
+    std::vector<float> seen;
+    for (std::int64_t i = step / 2; i < cells; i += step)
+      if (covered_[as_size(i)] > 0) seen.push_back(covered_[as_size(i)]);
+    if (seen.empty()) return;
+    const auto middle = seen.begin() + static_cast<std::ptrdiff_t>(seen.size() / 2);
+    std::nth_element(seen.begin(), middle, seen.end());
+    const float least = least_covered * *middle;
+    for (std::int64_t i = 0; i < cells; ++i)
+      if (covered_[as_size(i)] < least) mean_[as_size(i)] = nan;
   }
 
   void smooth_row(Sum sum, std::int64_t y, float* to) const {
@@ -198,7 +224,7 @@ class Normalization {
   std::int64_t channel_ = 0;
   double noise_ = 0;
   UninitializedFloats sums_[sums];
-  UninitializedFloats mean_, variance_;
+  UninitializedFloats mean_, variance_, covered_;
 };
 
 }  // namespace

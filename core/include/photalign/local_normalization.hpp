@@ -13,7 +13,8 @@ struct LocalNormalization {
 
 // (I - mean) / sqrt(variance + noise^2), mean and variance under a Gaussian window over the valid
 // pixels (normalized convolution: Knutsson and Westin, CVPR 1993). `planes` has room for all
-// channels as planes of height x width floats. NaN where a pixel is invalid.
+// channels as planes of height x width floats. NaN where a pixel is invalid, or a border or a mask
+// cuts more off the window than elsewhere.
 void normalize_locally(const Image& image, const Image& weight, const LocalNormalization& how,
                        float* planes, const Execution& execution);
 
