@@ -14,6 +14,7 @@ void bind_sampling(nb::module_& m);
 void bind_point_warps(nb::module_& m);
 void bind_alignment(nb::module_& m);
 void bind_xla(nb::module_& m);
+void bind_features(nb::module_& m);
 
 }  // namespace photalign
 
@@ -24,6 +25,7 @@ NB_MODULE(_core, m) {
   photalign::bind_point_warps(m);
   photalign::bind_alignment(m);
   photalign::bind_xla(m);
+  photalign::bind_features(m);
   m.def("variant", [] { return photalign::variant().name; }, "The instruction set in use.");
   m.def("available_variants", &photalign::available_variants,
         "The instruction sets that this build holds and this machine runs, widest last.");

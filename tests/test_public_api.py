@@ -15,6 +15,7 @@ import photalign.autodiff
 import photalign.io
 import photalign.synthetic
 from photalign.brightness import BRIGHTNESS
+from photalign.features import FEATURES
 from photalign.kernels import ALIGNMENT_KERNELS, KERNELS
 from photalign.losses import LOSSES
 from photalign.warps import WARPS
@@ -26,7 +27,7 @@ NAMES = {
     *("Warp", "Translation", "Euclidean", "Similarity", "Affine", "Homography"),
     *("warp", "Jet", "jacobian"),
     *("Squared", "Huber", "Cauchy", "Tukey", "GemanMcClure"),
-    *("Plain", "GainBias", "Normalized"),
+    *("Plain", "GainBias", "Normalized", "Local"),
     *("GaussNewton", "LevenbergMarquardt", "Pyramid"),
 }
 RESULT = {
@@ -36,7 +37,7 @@ RESULT = {
 SIGNATURES = {
     pa.align: [
         *("reference", "moving", "warp", "*", "init", "method", "kernel", "loss"),
-        *("brightness", "solver", "pyramid", "pixels", "reference_mask"),
+        *("brightness", "features", "solver", "pyramid", "pixels", "reference_mask"),
         "moving_mask",
         *("min_overlap", "threads", "progress"),
     ],
@@ -129,7 +130,7 @@ def test_choices_are_those_of_the_design():
 
 
 @pytest.mark.parametrize(
-    "choice", [*WARPS, *LOSSES, "robust", *ALIGNMENT_KERNELS, *BRIGHTNESS]
+    "choice", [*WARPS, *LOSSES, "robust", *ALIGNMENT_KERNELS, *BRIGHTNESS, *FEATURES]
 )
 def test_docstring_of_align_names_every_choice(choice):
     assert f'"{choice}"' in (inspect.getdoc(pa.align) or "")

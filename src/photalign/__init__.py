@@ -8,6 +8,7 @@ from photalign.alignment import align as align
 from photalign.autodiff import Jet as Jet
 from photalign.autodiff import jacobian as jacobian
 from photalign.brightness import GainBias as GainBias
+from photalign.brightness import Local as Local
 from photalign.brightness import Normalized as Normalized
 from photalign.brightness import Plain as Plain
 from photalign.gradients import image_gradients as image_gradients

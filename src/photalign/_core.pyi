@@ -113,6 +113,19 @@ def loss(kind: int, threshold: float, squares: Annotated[NDArray[numpy.float64],
 def xla_handlers() -> dict:
     """Functions for XLA on the CPU, by the names of their targets."""
 
+def features(image: Annotated[NDArray, dict(device='cpu', writable=False)], weight: Annotated[NDArray, dict(device='cpu', writable=False)] | None, kind: int, frame: Annotated[NDArray[numpy.float64], dict(shape=(2, 2), order='C', writable=False)], smoothing: float, threshold: float, threads: int) -> Annotated[NDArray[numpy.float32], dict(shape=(None, None, None), writable=False)]:
+    """
+    Features of an image in another frame, shape (height, width, channels).
+    """
+
+def normalize_locally(image: Annotated[NDArray, dict(device='cpu', writable=False)], weight: Annotated[NDArray, dict(device='cpu', writable=False)] | None, window: float, floor: float, threads: int) -> Annotated[NDArray[numpy.float32], dict(shape=(None, None, None), writable=False)]:
+    """
+    An image without its local mean, in units of its local standard deviation.
+    """
+
+def noise_level(image: Annotated[NDArray, dict(device='cpu', writable=False)], weight: Annotated[NDArray, dict(device='cpu', writable=False)] | None, channel: int) -> float:
+    """Standard deviation of the noise of a channel, told from the image."""
+
 def variant() -> str:
     """The instruction set in use."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import NamedTuple
 
@@ -12,8 +12,10 @@ import numpy as np
 
 from photalign import _core
 from photalign._interpolation import spline_coefficients
+from photalign._transform import Transform, frame_of
 from photalign._types import Array, FloatArray
-from photalign.brightness import Brightness
+from photalign.brightness import Brightness, Local, Plain
+from photalign.features import FEATURES, Features
 from photalign.kernels import Kernel
 from photalign.losses import Loss
 from photalign.results import STATUS_OF_CORE, Alignment, Status, Step
@@ -27,6 +29,9 @@ _WARP_CODES = {cls: code for code, cls in enumerate(WARPS.values())}
 
 # Below this many pixels a second thread costs more than it brings.
 PIXELS_PER_THREAD = 50_000
+
+# How often pixels are transformed before the frame of the result must do.
+_MOST_FRAMES = 3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,7 +54,9 @@ class Pair:
     coarse: str
     """Methods of the two finest levels and of the coarser ones."""
     has_instrument: bool
-    brightness: type[Brightness]
+    brightness: Brightness
+    """The model; its gain and bias mean nothing."""
+    features: Features
     loss: Loss
     solver: Solver
     levels: int
@@ -64,17 +71,80 @@ class Pair:
     def solve(
         self, start: MatrixWarp | FunctionWarp, *, levels: int | None = None
     ) -> Alignment:
-        """Align from a start, whose class is the model: one call of the core.
+        """Align from a start, whose class is the model.
 
-        A start that is nearly right needs fewer levels than the pair has.
+        A start that is nearly right needs fewer levels than the pair has. Pixels that
+        have to be transformed first are those of the frame that the start has. Where
+        the result has another one, they are transformed once more.
         """
         levels = self.levels if levels is None else min(levels, self.levels)
+        if not self.transform:
+            return self._solve(self.views, start, levels)
+        frame = self._frame(start)
+        found = self._solve(self._transformed(frame), start, levels)
+        for _ in range(_MOST_FRAMES - 1):
+            before, frame = frame, self._frame(found.warp)
+            if not self.transform.is_changed(before, frame):
+                break
+            assert isinstance(found.warp, MatrixWarp | FunctionWarp)
+            again = self._solve(self._transformed(frame), found.warp, levels)
+            if found.ok and not again.ok:
+                break
+            found = _continued(found, again)
+        return found
+
+    def prepared(self, start: MatrixWarp | FunctionWarp) -> Pair:
+        """Return the pair of what is compared, in the frame of a start."""
+        if not self.transform:
+            return self
+        return replace(
+            self,
+            views=self._transformed(self._frame(start)),
+            brightness=Plain(),
+            features=FEATURES["intensity"],
+        )
+
+    @cached_property
+    def transform(self) -> Transform | None:
+        """What is done to the pixels before they are compared."""
+        window = self.brightness.window if isinstance(self.brightness, Local) else None
+        if window is None and self.features.are_pixels:
+            return None
+        return Transform(window=window, features=self.features)
+
+    def _frame(self, warp: Warp) -> FloatArray:
+        """Return the derivative of a warp in the middle of the reference."""
+        height, width = self.views[0].shape[:2]
+        with np.errstate(all="ignore"):
+            middle = warp.point_jacobian([(width - 1) / 2, (height - 1) / 2])
+        return frame_of(middle)
+
+    def _transformed(self, frame: FloatArray) -> tuple[Array, Array]:
+        """Return both images in channels that can be compared."""
+        assert self.transform is not None
+        (_, moving), (_, weight) = self.views, self.weights
+        return self._reference_channels, self.transform(
+            moving, weight, frame, self.threads
+        )
+
+    @cached_property
+    def _reference_channels(self) -> Array:
+        assert self.transform is not None
+        return self.transform(self.views[0], self.weights[0], np.eye(2), self.threads)
+
+    def _solve(
+        self,
+        views: tuple[Array, Array],
+        start: MatrixWarp | FunctionWarp,
+        levels: int,
+    ) -> Alignment:
+        """Align from a start: one call of the core."""
         numbers, kind, function = self._model(start)
         loss, solver, progress = self.loss, self.solver, self.progress
         found = _core.align(
-            *self.views,
+            *views,
             *self.weights,
-            *self._coefficients,
+            *self._coefficients(views),
             numbers,
             kind,
             function,
@@ -96,7 +166,7 @@ class Pair:
             self.threads,
             None if progress is None else lambda step: progress(Step(*step)),
         )
-        arrays = _arrays(found["numbers"], start.n_params, self.views[0].shape[2])
+        arrays = _arrays(found["numbers"], start.n_params, views[0].shape[2])
         warp, status = _outcome(STATUS_OF_CORE[found["status"]], arrays, start)
         is_first_kernel = found["kernel"] == self.kernel.code
         steps = found["steps"]
@@ -111,7 +181,8 @@ class Pair:
             correlation=found["correlation"],
             overlap=found["overlap"],
             iterations=len(steps),
-            brightness=self.brightness(gain=arrays.gain, bias=arrays.bias),
+            brightness=self._brightness(arrays),
+            features=self.features.name,
             initial=start,
             method=self.fine,
             kernel=(self.kernel if is_first_kernel else self.last_kernel).name,
@@ -126,12 +197,22 @@ class Pair:
             _stage_numbers=arrays.stages,
         )
 
-    @cached_property
-    def _coefficients(self) -> tuple[Array | None, Array | None]:
-        """What the finest level samples instead of pixels, if the kernel needs it."""
+    def _brightness(self, arrays: _Arrays) -> Brightness:
+        """Return the model with what was found; features have no brightness."""
+        if self.transform:
+            channels = self.views[1].shape[2]
+            return replace(
+                self.brightness, gain=np.ones(channels), bias=np.zeros(channels)
+            )
+        return replace(self.brightness, gain=arrays.gain, bias=arrays.bias)
+
+    def _coefficients(
+        self, views: tuple[Array, Array]
+    ) -> tuple[Array | None, Array | None]:
+        """Return what the finest level samples instead of pixels, if anything."""
         if not self.kernel.prefilter:
             return None, None
-        images = zip(self.views, self.weights, strict=True)
+        images = zip(views, self.weights, strict=True)
         reference, moving = (
             spline_coefficients(view, weight, self.kernel, self.threads)
             for view, weight in images
@@ -147,6 +228,15 @@ class Pair:
                 start.check(self.views[0].shape)
             return start.params, 0, start.compiled
         return np.ascontiguousarray(start.matrix), _WARP_CODES[type(start)], None
+
+
+def _continued(first: Alignment, second: Alignment) -> Alignment:
+    """Return an alignment that began where another one ended, as one."""
+    fields = dict(second.__dict__)
+    stages = first.__dict__["_stage_numbers"] + fields["_stage_numbers"]
+    steps = np.concatenate([first.__dict__["_steps"], fields.pop("_steps")])
+    fields.update(initial=first.initial, iterations=len(steps), _stage_numbers=stages)
+    return Alignment.of_core(steps, **fields)
 
 
 class _Arrays(NamedTuple):

@@ -19,6 +19,7 @@ from photalign._checks import (
 from photalign._pair import METHODS, PIXELS_PER_THREAD, Pair
 from photalign._types import Array, ArrayLike
 from photalign.brightness import Brightness, as_brightness
+from photalign.features import Features, as_features
 from photalign.kernels import ALIGNMENT_KERNELS, Kernel
 from photalign.losses import Loss, as_loss
 from photalign.model_choice import align_with_choice
@@ -49,6 +50,7 @@ def align(
     kernel: str = "auto",
     loss: str | Loss = "squared",
     brightness: str | Brightness = "none",
+    features: str = "intensity",
     solver: Solver | None = None,
     pyramid: Pyramid | None = None,
     pixels: float | None = None,
@@ -93,7 +95,13 @@ def align(
         "squared", "huber", "cauchy", "tukey", "geman_mcclure", or "robust" for
         occlusions.
     brightness : str or Brightness
-        "none", "gain_bias" (per channel) or "normalized" correlation.
+        "none", "gain_bias" (per channel), "normalized" correlation, or "local"
+        normalization (`Local`) for light that changes within the images.
+    features : str
+        What is compared: "intensity", or for images whose grey levels have little to do
+        with each other "orientation" (of the gradient, up to its sign), "census"
+        (comparisons with neighbors) or "descriptor_fields" (parts of the gradient).
+        Numbers of channels may then differ, and `brightness` is "none" or "local".
     solver : LevenbergMarquardt or GaussNewton, optional
         Limits of the loop.
     pyramid : Pyramid, optional
@@ -151,7 +159,9 @@ def align(
     reference = as_array(reference, "reference")
     moving = as_array(moving, "moving")
     views = as_image(reference, "reference"), as_image(moving, "moving")
-    _check_images(*views)
+    compared = as_features(features)
+    model = _compatible(as_brightness(brightness), compared)
+    _check_images(*views, compared)
     masks = (
         _as_weight(reference_mask, views[0], "reference"),
         _as_weight(moving_mask, views[1], "moving"),
@@ -176,7 +186,8 @@ def align(
         fine=fine,
         coarse=coarse,
         has_instrument=method == "auto" and sampling.name in _DIRECT,
-        brightness=as_brightness(brightness),
+        brightness=model,
+        features=compared,
         loss=as_loss(loss),
         solver=_checked(solver, _SOLVER, Solver, "solver"),
         levels=_checked(pyramid, _PYRAMID, Pyramid, "pyramid").levels_for(
@@ -250,7 +261,17 @@ def _as_function_start(
         raise type(error)(f"init: {str(error).partition(': ')[2]}") from None
 
 
-def _check_images(reference: Array, moving: Array) -> None:
+def _compatible(brightness: Brightness, features: Features) -> Brightness:
+    """Refuse to match the brightness of what has none."""
+    if features.are_pixels or brightness.name in ("none", "local"):
+        return brightness
+    raise ValueError(
+        f"brightness: expected 'none' or 'local' with features={features.name!r}, "
+        f"which hardly depend on gain and bias, got {brightness.name!r}"
+    )
+
+
+def _check_images(reference: Array, moving: Array, features: Features) -> None:
     """Refuse pairs that no warp can align, views of shape (H, W, C)."""
     for name, image in (("reference", reference), ("moving", moving)):
         height, width = image.shape[:2]
@@ -258,10 +279,10 @@ def _check_images(reference: Array, moving: Array) -> None:
             raise ValueError(
                 f"{name}: expected at least 2 x 2 pixels, got {width} x {height}"
             )
-    if reference.shape[2] != moving.shape[2]:
+    if reference.shape[2] != moving.shape[2] and features.are_pixels:
         raise ValueError(
             f"moving: expected {reference.shape[2]} channels like reference, "
-            f"got {moving.shape[2]}"
+            f"got {moving.shape[2]}; features='orientation' compares any"
         )
 
 

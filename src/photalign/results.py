@@ -228,7 +228,8 @@ class Alignment:
     cost : float
         Half the sum of rho over the valid pixels, in grey levels squared.
     rms : float
-        Root mean square of the residuals, in grey levels.
+        Root mean square of the residuals, in grey levels; of features and with `Local`
+        in their own units, as are `cost`, `correlation` and `scale`.
     correlation : float
         Zero-mean normalized correlation of the overlapping pixels, -1 to 1.
     overlap : float
@@ -243,6 +244,8 @@ class Alignment:
         The start.
     method, kernel, loss : str
         What was used on the finest level.
+    features : str
+        What was compared: "intensity", or the name of what the images were turned into.
     scale : float
         Scale of the loss, in grey levels; 0 for the squared loss.
     levels : int
@@ -290,6 +293,7 @@ class Alignment:
     reference_mask: Array | None = field(default=None, repr=False)
     moving_mask: Array | None = field(default=None, repr=False)
     rivals: tuple[Rival, ...] = field(default=(), repr=False)
+    features: str = "intensity"
 
     @classmethod
     def of_core(cls, steps: FloatArray, **fields: Any) -> Alignment:
@@ -403,6 +407,7 @@ class Alignment:
             "method": self.method,
             "kernel": self.kernel,
             "loss": self.loss,
+            "features": self.features,
             "scale": _numbers(self.scale),
             "levels": self.levels,
             "seconds": self.seconds,

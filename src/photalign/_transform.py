@@ -1,0 +1,97 @@
+"""What is done to the pixels of both images before they are aligned."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from photalign import _core
+from photalign._types import Array, FloatArray
+from photalign.features import Features
+
+__all__ = ["Transform", "frame_of", "magnification", "turned"]
+
+# A frame that differs more has changed what features see.
+_MOST_TURN = np.radians(3.0)
+_MOST_SCALING = 1.05
+
+# Added to the local variance, in standard deviations of the noise.
+_NOISE_FLOOR = 2.0
+
+# Frames beyond are those of no image, but of a start that leads nowhere.
+_MOST_MAGNIFICATION = 16.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Transform:
+    """A local normalization, features, or features of what was normalized."""
+
+    window: float | None
+    """Of the local normalization, px of the reference; None to do without."""
+    features: Features
+
+    def __call__(
+        self, view: Array, weight: Array | None, frame: FloatArray, threads: int
+    ) -> Array:
+        """Transform an image.
+
+        Parameters
+        ----------
+        view : ndarray, shape (H, W, C)
+            The image as the core takes it.
+        weight : ndarray, shape (H, W, 1), optional
+            Weights of its pixels.
+        frame : ndarray, shape (2, 2)
+            Derivative of the image's points by those of the reference.
+        threads : int
+            How many to use.
+
+        Returns
+        -------
+        ndarray, shape (H, W, K), float32
+            Channels that are compared; NaN where they are not valid.
+        """
+        if self.window is not None:
+            window = self.window * magnification(frame)
+            view = _core.normalize_locally(view, weight, window, _NOISE_FLOOR, threads)
+        if self.features.are_pixels:
+            return view
+        return _core.features(
+            view,
+            weight,
+            self.features.code,
+            frame,
+            self.features.smoothing,
+            self.features.threshold,
+            threads,
+        )
+
+    def is_changed(self, before: FloatArray, after: FloatArray) -> bool:
+        """Whether a frame differs from another one by more than what is negligible."""
+        scaling = magnification(after) / magnification(before)
+        if max(scaling, 1 / scaling) > _MOST_SCALING:
+            return True
+        # A window is round.
+        return not self.features.are_pixels and turned(before, after) > _MOST_TURN
+
+
+def frame_of(jacobian: FloatArray) -> FloatArray:
+    """Return the derivative of a warp as a frame; the identity where it is none."""
+    determinant = abs(np.linalg.det(jacobian)) if np.isfinite(jacobian).all() else 0.0
+    if not _MOST_MAGNIFICATION**-2 < determinant < _MOST_MAGNIFICATION**2:
+        return np.eye(2)
+    return np.ascontiguousarray(jacobian, dtype=np.float64)
+
+
+def magnification(frame: FloatArray) -> float:
+    """Return the pixels of the image along one of the reference, in the mean."""
+    return float(np.sqrt(abs(np.linalg.det(frame))))
+
+
+def turned(before: FloatArray, after: FloatArray) -> float:
+    """Return the angle between two frames, rad: that of the nearest rotation."""
+    change = after @ np.linalg.inv(before)
+    return float(
+        abs(np.arctan2(change[1, 0] - change[0, 1], change[0, 0] + change[1, 1]))
+    )
