@@ -61,8 +61,13 @@ class Pair:
     started: float
     """When the call began, s of the performance counter."""
 
-    def solve(self, start: MatrixWarp | FunctionWarp) -> Alignment:
-        """Align from a start, whose class is the model: one call of the core."""
+    def solve(
+        self, start: MatrixWarp | FunctionWarp, initialization: str = "given"
+    ) -> Alignment:
+        """Align from a start, whose class is the model: one call of the core.
+
+        `initialization` says how the start was found.
+        """
         numbers, kind, function = self._model(start)
         loss, solver, progress = self.loss, self.solver, self.progress
         found = _core.align(
@@ -107,6 +112,7 @@ class Pair:
             iterations=len(steps),
             brightness=self.brightness(gain=arrays.gain, bias=arrays.bias),
             initial=start,
+            initialization=initialization,
             method=self.fine,
             kernel=(self.kernel if is_first_kernel else self.last_kernel).name,
             loss=loss.name,

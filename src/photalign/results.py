@@ -188,6 +188,9 @@ class Alignment:
         Every step, from the coarsest level to the finest.
     initial : Warp
         The start.
+    initialization : str
+        How the start was found: "identity", "given", or by the search "phase",
+        "fourier_mellin" or "grid".
     method, kernel, loss : str
         What was used on the finest level.
     scale : float
@@ -224,6 +227,7 @@ class Alignment:
     brightness: Brightness
     trace: tuple[Step, ...] = field(repr=False)
     initial: Warp = field(repr=False)
+    initialization: str
     method: str
     kernel: str
     loss: str
@@ -344,6 +348,7 @@ class Alignment:
             "levels": self.levels,
             "seconds": self.seconds,
             "initial": self.initial.to_dict(),
+            "initialization": self.initialization,
             "reference_shape": list(self.reference.shape),
             "moving_shape": list(self.moving.shape),
         }
