@@ -69,25 +69,32 @@ class Pair:
     """When the call began, s of the performance counter."""
 
     def solve(
-        self, start: MatrixWarp | FunctionWarp, *, levels: int | None = None
+        self,
+        start: MatrixWarp | FunctionWarp,
+        initialization: str = "given",
+        *,
+        levels: int | None = None,
     ) -> Alignment:
         """Align from a start, whose class is the model.
 
-        A start that is nearly right needs fewer levels than the pair has. Pixels that
-        have to be transformed first are those of the frame that the start has. Where
-        the result has another one, they are transformed once more.
+        `initialization` says how the start was found. One that is nearly right needs
+        fewer levels than the pair has. Pixels that have to be transformed first are
+        those of the frame that the start has. Where the result has another one, they
+        are transformed once more.
         """
         levels = self.levels if levels is None else min(levels, self.levels)
         if not self.transform:
-            return self._solve(self.views, start, levels)
+            return self._solve(self.views, start, initialization, levels)
         frame = self._frame(start)
-        found = self._solve(self._transformed(frame), start, levels)
+        found = self._solve(self._transformed(frame), start, initialization, levels)
         for _ in range(_MOST_FRAMES - 1):
             before, frame = frame, self._frame(found.warp)
             if not self.transform.is_changed(before, frame):
                 break
             assert isinstance(found.warp, MatrixWarp | FunctionWarp)
-            again = self._solve(self._transformed(frame), found.warp, levels)
+            again = self._solve(
+                self._transformed(frame), found.warp, initialization, levels
+            )
             if found.ok and not again.ok:
                 break
             found = _continued(found, again)
@@ -136,6 +143,7 @@ class Pair:
         self,
         views: tuple[Array, Array],
         start: MatrixWarp | FunctionWarp,
+        initialization: str,
         levels: int,
     ) -> Alignment:
         """Align from a start: one call of the core."""
@@ -184,6 +192,7 @@ class Pair:
             brightness=self._brightness(arrays),
             features=self.features.name,
             initial=start,
+            initialization=initialization,
             method=self.fine,
             kernel=(self.kernel if is_first_kernel else self.last_kernel).name,
             loss=loss.name,

@@ -20,6 +20,7 @@ from photalign._pair import METHODS, PIXELS_PER_THREAD, Pair
 from photalign._types import Array, ArrayLike
 from photalign.brightness import Brightness, as_brightness
 from photalign.features import Features, as_features
+from photalign.initialization import SEARCHES, align_by, align_from_anywhere
 from photalign.kernels import ALIGNMENT_KERNELS, Kernel
 from photalign.losses import Loss, as_loss
 from photalign.model_choice import align_with_choice
@@ -36,6 +37,9 @@ _DIRECT = ("bspline3_direct", "bspline5_direct")
 
 _KERNELS = ("auto", *ALIGNMENT_KERNELS)
 _METHODS = ("auto", *METHODS)
+_STARTS = ("auto", "identity", *SEARCHES)
+# A function that leaves these where they are is taken for the identity.
+_SOME_POINTS = np.array([[0.0, 0.0], [31.0, 7.0], [5.0, 43.0], [97.0, 89.0]])
 _SOLVER = LevenbergMarquardt()
 _PYRAMID = Pyramid()
 
@@ -45,7 +49,7 @@ def align(
     moving: ArrayLike,
     warp: str | type[Warp] | Warp = "affine",
     *,
-    init: ArrayLike | Warp | None = None,
+    init: str | ArrayLike | Warp | None = "auto",
     method: str = "auto",
     kernel: str = "auto",
     loss: str | Loss = "squared",
@@ -75,9 +79,12 @@ def align(
         the simplest of these that says all that the images tell, see
         `Alignment.rivals`; a warp is model and start in one, also one that
         `photalign.warp` made of a function.
-    init : Warp or array_like, shape (3, 3) or (2, 3), optional
-        The start, reference to moving, px. By default `warp`, or the identity. Of a
-        function its parameters, shape (P,).
+    init : str, Warp or array_like, shape (3, 3) or (2, 3)
+        The start, reference to moving, px; of a function its parameters, shape (P,). Or
+        how to find one: "identity", or a search: "phase" for any shift,
+        "fourier_mellin" for any rotation and scales from 0.5 to 2 as well, "grid" for
+        the same where spectra do not tell. "auto" begins at the identity and searches
+        if that fails; a `warp` that is itself a start is one. None is "auto".
     method : {"auto", "forward", "inverse", "esm"}
         Whose gradient the step is computed from: the moving image's, the
         reference's, or the mean of both. "auto" is ESM on the coarse levels and
@@ -127,7 +134,7 @@ def align(
     -------
     Alignment
         With a status instead of an exception where the images cannot be
-        aligned; never worse than the start.
+        aligned; never worse than the start, which is `initial`.
 
     Raises
     ------
@@ -155,7 +162,7 @@ def align(
     """
     started = time.perf_counter()
     is_open = isinstance(warp, str) and warp == "auto"
-    start = _as_start(Homography if is_open else warp, init)
+    start, search = _as_start(Homography if is_open else warp, init)
     reference = as_array(reference, "reference")
     moving = as_array(moving, "moving")
     views = as_image(reference, "reference"), as_image(moving, "moving")
@@ -199,17 +206,50 @@ def align(
         progress=progress,
         started=started,
     )
-    if is_open:
-        return align_with_choice(
-            pair, lambda model: pair.solve(_closest(model, start, views[0].shape))
-        )
-    return pair.solve(start)
+    if not is_open:
+        return _solved(pair, start, search)
+    return align_with_choice(
+        pair,
+        lambda model: _solved(pair, _closest(model, start, views[0].shape), search),
+    )
+
+
+def _solved(pair: Pair, start: MatrixWarp | FunctionWarp, search: str) -> Alignment:
+    """Align from a start, or from one that is searched for."""
+    if search == "auto":
+        return align_from_anywhere(pair, start)
+    if search in SEARCHES:
+        return align_by(pair, start, search)
+    return pair.solve(start, search)
 
 
 def _as_start(
-    warp: str | type[Warp] | Warp, init: ArrayLike | Warp | None
-) -> MatrixWarp | FunctionWarp:
-    """Return the start, whose class is the model."""
+    warp: str | type[Warp] | Warp, init: str | ArrayLike | Warp | None
+) -> tuple[MatrixWarp | FunctionWarp, str]:
+    """Return a start, whose class is the model, and what it is: one of `_STARTS`."""
+    model = _as_model(warp)
+    if init is None or (isinstance(init, str) and init == "auto"):
+        return model, "auto" if _is_identity(warp, model) else "given"
+    if isinstance(init, str):
+        if init not in _STARTS:
+            known = ", ".join(f'"{name}"' for name in _STARTS)
+            raise ValueError(
+                f"init: expected {known}, a warp or a matrix, got {init!r:.60}"
+            )
+        return model if isinstance(model, FunctionWarp) else model.identity(), init
+    if isinstance(model, FunctionWarp):
+        return _as_function_start(model, init), "given"
+    if isinstance(init, FunctionWarp):
+        raise TypeError(f"init: expected a matrix or a warp with one, got {init!r}")
+    try:
+        return type(model)(as_warp(init, type(model)).matrix), "given"
+    except (TypeError, ValueError) as error:
+        # The classes speak of their own argument.
+        reason = str(error).partition(": ")[2]
+        raise type(error)(f"init: {reason}") from None
+
+
+def _as_model(warp: str | type[Warp] | Warp) -> MatrixWarp | FunctionWarp:
     is_class = isinstance(warp, type) and issubclass(warp, Warp)
     if not (isinstance(warp, str) or is_class or isinstance(warp, Warp)):
         hint = "; photalign.warp(function, p0) makes one" if callable(warp) else ""
@@ -217,19 +257,18 @@ def _as_start(
             f"warp: expected a name, a class or a warp, got {warp!r:.60}{hint}"
         )
     model = as_warp(warp)
+    assert isinstance(model, MatrixWarp | FunctionWarp)
+    return model
+
+
+def _is_identity(
+    warp: str | type[Warp] | Warp, model: MatrixWarp | FunctionWarp
+) -> bool:
+    """Tell whether nobody has said more than the model, or a function does nothing."""
     if isinstance(model, FunctionWarp):
-        return _as_function_start(model, init)
-    assert isinstance(model, MatrixWarp)
-    if init is None:
-        return model
-    if isinstance(init, FunctionWarp):
-        raise TypeError(f"init: expected a matrix or a warp with one, got {init!r}")
-    try:
-        return type(model)(as_warp(init, type(model)).matrix)
-    except (TypeError, ValueError) as error:
-        # The classes speak of their own argument.
-        reason = str(error).partition(": ")[2]
-        raise type(error)(f"init: {reason}") from None
+        mapped = model(_SOME_POINTS)
+        return bool(np.allclose(mapped, _SOME_POINTS, rtol=0, atol=1e-9))
+    return not isinstance(warp, Warp)
 
 
 def _closest(
@@ -245,11 +284,7 @@ def _closest(
         return model.identity()  # of a mirror image the model has none
 
 
-def _as_function_start(
-    model: FunctionWarp, init: ArrayLike | Warp | None
-) -> FunctionWarp:
-    if init is None:
-        return model
+def _as_function_start(model: FunctionWarp, init: ArrayLike | Warp) -> FunctionWarp:
     if isinstance(init, Warp) and not isinstance(init, FunctionWarp):
         raise TypeError(
             f"init: expected the {model.n_params} parameters of {model.name}, "

@@ -242,6 +242,9 @@ class Alignment:
         Every step, from the coarsest level to the finest.
     initial : Warp
         The start.
+    initialization : str
+        How the start was found: "identity", "given", or by the search "phase",
+        "fourier_mellin" or "grid".
     method, kernel, loss : str
         What was used on the finest level.
     features : str
@@ -282,6 +285,7 @@ class Alignment:
     brightness: Brightness
     trace: tuple[Step, ...] = field(repr=False)
     initial: Warp = field(repr=False)
+    initialization: str
     method: str
     kernel: str
     loss: str
@@ -413,6 +417,7 @@ class Alignment:
             "seconds": self.seconds,
             "initial": self.initial.to_dict(),
             "rivals": [rival.to_dict() for rival in self.rivals],
+            "initialization": self.initialization,
             "reference_shape": list(self.reference.shape),
             "moving_shape": list(self.moving.shape),
         }
