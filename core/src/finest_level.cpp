@@ -58,7 +58,7 @@ std::optional<Approach> FinestLevel::approach(const State& state) {
   std::optional<Approach> found = newton_approach(state);
   if (found || !problem_.has_part()) return found;
   problem_.select_part(true);
-  const LoopResult loop = optimize(problem_, state, loop_, on_step_);
+  const LoopResult loop = damped(state);
   problem_.select_part(false);
   if (loop.status == Status::converged) found = newton_approach(loop.state);
   return found;
@@ -119,8 +119,17 @@ bool FinestLevel::choose_instrument(const State& state, const ReviewSums& residu
   return is_noise(residuals) && spread.is_own();
 }
 
+// The loop takes the method with the widest reach, and leaves the end to the one with the least
+// bias.
+LoopResult FinestLevel::damped(const State& state) {
+  problem_.set_composition(options_.coarse_composition);
+  LoopResult found = optimize(problem_, state, loop_, on_step_);
+  problem_.set_composition(options_.composition);
+  return found;
+}
+
 Ending FinestLevel::descend(const State& state) {
-  const LoopResult found = optimize(problem_, state, loop_, on_step_);
+  const LoopResult found = damped(state);
   problem_.set_threshold(options_.tuning * found.scale);
   bool is_clean = true;
   if (found.status == Status::converged)

@@ -10,6 +10,7 @@ namespace {
 constexpr double damping_factor = 10;
 constexpr double least_damping = 1e-7;
 constexpr double most_damping = 1e6;
+constexpr double telling_damping = 1e-2;  // less does not make a step that failed another one
 constexpr double least_share = 1e-3;   // of a Gauss-Newton step, after halving
 constexpr double rounding = 1e-7;      // of a sum of float32 terms, relative
 constexpr double noise = 1e-3;         // of the loss, relative: what interpolation makes of it
@@ -43,8 +44,10 @@ class StepControl {
     share_ = 1;
   }
   void rejected() {
-    damping_ *= damping_factor;
-    if (gauss_newton_) share_ /= 2;
+    if (gauss_newton_)
+      share_ /= 2;
+    else
+      damping_ = std::max(damping_ * damping_factor, telling_damping);
   }
   bool exhausted() const { return damping_ > most_damping || share_ < least_share; }
 
@@ -196,8 +199,8 @@ class Loop {
       repeated += step[i] * last_step_[i];
       square += last_step_[i] * last_step_[i];
     }
-    const double share = repeated / square;
-    if (!(share > 0 && share < most_repeated)) return;
+    const double share = std::min(repeated / square, most_repeated);
+    if (!(share > 0)) return;
     for (double& v : step) v /= 1 - share;
   }
 

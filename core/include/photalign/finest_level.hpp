@@ -47,6 +47,7 @@ class FinestLevel {
 
  private:
   std::optional<Approach> newton_approach(State state);
+  LoopResult damped(const State& state);
   double update_scale(const State& state);
   bool choose_instrument(const State& state, const ReviewSums& residuals);
   NewtonOptions newton_options(double scale, int steps, double step_tol, int least_steps) const;
