@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <utility>
 
 #include "photalign/instrument.hpp"
@@ -54,17 +55,16 @@ NewtonOptions FinestLevel::newton_options(double scale, int steps, double step_t
           .scale = scale};
 }
 
-std::optional<Approach> FinestLevel::approach(const State& state) {
-  std::optional<Approach> found = newton_approach(state);
-  if (found || !problem_.has_part()) return found;
+std::optional<Approach> FinestLevel::damped_approach(const State& state) {
+  if (!problem_.has_part()) return {};
   problem_.select_part(true);
   const LoopResult loop = damped(state);
   problem_.select_part(false);
-  if (loop.status == Status::converged) found = newton_approach(loop.state);
-  return found;
+  if (loop.status != Status::converged) return {};
+  return approach(loop.state);
 }
 
-std::optional<Approach> FinestLevel::newton_approach(State state) {
+std::optional<Approach> FinestLevel::approach(State state) {
   const double scale = update_scale(state);
   // All of a small image.
   problem_.select_part(problem_.has_part());
@@ -126,6 +126,19 @@ LoopResult FinestLevel::damped(const State& state) {
   LoopResult found = optimize(problem_, state, loop_, on_step_);
   problem_.set_composition(options_.composition);
   return found;
+}
+
+Ending FinestLevel::stay(const State& state) {
+  const double scale = update_scale(state);
+  Noise noise = study_noise(problem_, state);
+  Conclusion conclusion = conclude(problem_, state, &noise);
+  return {.status = Status::no_descent,
+          .state = state,
+          .scale = scale,
+          .stalled = std::numeric_limits<double>::infinity(),
+          .noise = std::move(noise),
+          .conclusion = std::move(conclusion),
+          .concluded = state};
 }
 
 Ending FinestLevel::descend(const State& state) {

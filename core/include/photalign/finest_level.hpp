@@ -39,14 +39,17 @@ class FinestLevel {
       : problem_(problem), options_(options), loop_(loop), on_step_(on_step) {}
 
   // From `state`, which is nearly right or else nothing comes of it.
-  std::optional<Approach> approach(const State& state);
+  std::optional<Approach> approach(State state);
+  // The same where the damped loop has to find the way, with the part. Nothing without a part.
+  std::optional<Approach> damped_approach(const State& state);
   // From there on with all pixels. Nothing if steps do not shrink.
   std::optional<Ending> settle(Approach approach);
   // By the damped loop, from anywhere.
   Ending descend(const State& state);
+  // Without a step, for images that do not match.
+  Ending stay(const State& state);
 
  private:
-  std::optional<Approach> newton_approach(State state);
   LoopResult damped(const State& state);
   double update_scale(const State& state);
   bool choose_instrument(const State& state, const ReviewSums& residuals);
