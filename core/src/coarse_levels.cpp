@@ -5,7 +5,7 @@
 #include <cmath>
 #include <utility>
 
-#include "photalign/covariance.hpp"
+#include "photalign/significance.hpp"
 
 namespace photalign {
 namespace {
@@ -16,6 +16,7 @@ constexpr std::int64_t many_pixels = 1 << 17;
 constexpr std::int64_t few_pixels = 1 << 12;
 // A level that the next coarser one leads to takes no more steps than this, or it was led astray.
 constexpr int most_steps = 20;
+constexpr int most_steps_of_simpler = 10;
 // Correlations of less than so many standard deviations will not be found significant by the
 // finest level either, which has four times the pixels.
 constexpr double significant = 3;
@@ -35,7 +36,9 @@ std::span<const WarpKind> models_to(WarpKind kind) {
 State CoarseLevels::descend(const State& begin) {
   State state = begin;
   for (int level = options_.levels - 1; level > 0; --level)
-    state = refined(state, level, options_.warp).state;
+    state = refined(state, level, options_.warp,
+                    level + 1 < options_.levels ? most_steps : options_.max_steps)
+                .state;
   return state;
 }
 
@@ -46,12 +49,14 @@ State CoarseLevels::search(const State& begin, const State& descended) {
     const auto consider = [&](Candidate candidate) {
       if (!here || is_better(candidate, *here, level)) here = std::move(candidate);
     };
-    const State& above = best ? best->state : begin;
-    if (best && !is_small(level))
-      consider(refined(above, level, options_.warp));
-    else
-      consider(through_models(above, level));
-    if (best && is_small(level)) consider(through_models(begin, level));
+    const bool coarsest = !best, small = coarsest || is_small(level);
+    const State& above = coarsest ? begin : best->state;
+    if (!coarsest) consider(refined(above, level, options_.warp, most_steps));
+    if (small) consider(through_models(above, level));
+    if (small && !coarsest) {
+      consider(refined(begin, level, options_.warp, most_steps));
+      consider(through_models(begin, level));
+    }
     best = std::move(here);
   }
   if (!best) return descended;
@@ -65,20 +70,23 @@ bool CoarseLevels::is_small(int level) const {
 
 CoarseLevels::Candidate CoarseLevels::through_models(const State& state, int level) {
   Candidate found{state};
-  if (options_.function) return refined(state, level, options_.warp);
-  for (const WarpKind kind : models_to(options_.warp)) found = refined(found.state, level, kind);
+  if (options_.function) return refined(state, level, options_.warp, most_steps);
+  for (const WarpKind kind : models_to(options_.warp))
+    found = refined(found.state, level, kind,
+                    kind == options_.warp ? most_steps : most_steps_of_simpler);
   return found;
 }
 
 // `state` is in coordinates of level 0.
-CoarseLevels::Candidate CoarseLevels::refined(const State& state, int level, WarpKind kind) {
+CoarseLevels::Candidate CoarseLevels::refined(const State& state, int level, WarpKind kind,
+                                              int max_steps) {
   const Stopwatch::Lap lap = problems_.stopwatch().lap(Stage::coarse_levels);
   LevelProblem problem = problems_.at(level, Kernel::linear, state, kind);
   State at_level = state;
   problem.warp().to_level(at_level);
   problem.select_part(problem.grid().width * problem.grid().height > many_pixels);
   LoopOptions options = problems_.loop_options(level);
-  if (level + 1 < options_.levels) options.max_steps = std::min(options.max_steps, most_steps);
+  options.max_steps = std::min(options.max_steps, max_steps);
   LoopResult found = optimize(problem, at_level, options, on_step_);
   // A coarse level that fails has nothing to say; the next one starts where it started.
   if (found.status != Status::converged && found.status != Status::step_limit &&
@@ -109,11 +117,7 @@ bool CoarseLevels::could_match(const State& state) {
   problem.warp().to_level(at_level);
   problem.select_part(problem.grid().width * problem.grid().height > many_pixels);
   problem.set_loss(LossKind::squared);
-  const Noise noise = study_noise(problem, at_level);
-  const Review review = conclude(problem, at_level, nullptr).review;
-  const double r = review.correlation(at_level);
-  const double degrees = review.total.pixels / noise.samples_per_degree();
-  return r > 0 && r * r * degrees > significant * significant * (1 - r * r);
+  return significance(problem, at_level) > significant;
 }
 
 }  // namespace photalign

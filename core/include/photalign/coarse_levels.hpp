@@ -29,7 +29,7 @@ class CoarseLevels {
     double scale = 0;  // of the loss
   };
 
-  Candidate refined(const State& state, int level, WarpKind kind);
+  Candidate refined(const State& state, int level, WarpKind kind, int max_steps);
   Candidate through_models(const State& state, int level);
   bool is_better(const Candidate& one, const Candidate& other, int level);
   bool is_small(int level) const;
