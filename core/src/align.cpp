@@ -87,36 +87,40 @@ class Alignment {
   // At full resolution, from `state` to the result, or to the start if that is better. Nothing if
   // Newton's steps do not shrink.
   std::optional<AlignResult> from_near(const State& begin, const State& state) {
-    return settled(begin, state, options_.kernel, false);
+    return settled(begin, state, options_.kernel);
   }
 
-  std::optional<AlignResult> settled(const State& begin, const State& state, Kernel kernel,
-                                     bool is_damped) {
+  std::optional<AlignResult> settled(const State& begin, const State& state, Kernel kernel) {
     const Stopwatch::Lap lap = stopwatch_.lap(Stage::finest_steps);
     LevelProblem problem = finest_problem(kernel, state);
     FinestLevel finest(problem, options_, problems_.loop_options(0), on_step_);
-    std::optional<Approach> approach =
-        is_damped ? finest.damped_approach(state) : finest.approach(state);
+    std::optional<Approach> approach = finest.approach(state);
     if (!approach) return {};
     if (kernel != options_.last_kernel &&
         needs_last_kernel(approach->deviation, approach->is_clean))
-      return settled(begin, approach->state, options_.last_kernel, false);
+      return settled(begin, approach->state, options_.last_kernel);
     std::optional<Ending> ending = finest.settle(*std::move(approach));
     if (!ending) return {};
     return with_last_kernel(begin, finish(begin, problem, *ending, kernel), *ending, kernel);
   }
 
-  // With the damped loop, if there is hope.
+  // With the damped loop, as long as there is hope.
   AlignResult from_afar(const State& begin, const State& state) {
-    if (options_.levels > 1 && !coarse_levels_.could_match(state)) {
-      AlignResult result = given_up(begin, state);
+    if (options_.levels == 1) return descended(begin, state, options_.kernel);
+    if (!coarse_levels_.could_match(state)) {
+      AlignResult result = given_up(begin, state, Status::no_descent);
       if (result.status == Status::no_match) return result;
     }
-    if (options_.levels > 1) {
-      std::optional<AlignResult> result = settled(begin, state, options_.kernel, true);
-      if (result) return *std::move(result);
-    }
-    return descended(begin, state, options_.kernel);
+    const Exploration nearer = explored(state);
+    if (!nearer.is_promising) return given_up(begin, nearer.state, nearer.status);
+    std::optional<AlignResult> result = from_near(begin, nearer.state);
+    return result ? *std::move(result) : descended(begin, nearer.state, options_.kernel);
+  }
+
+  Exploration explored(const State& state) {
+    const Stopwatch::Lap lap = stopwatch_.lap(Stage::finest_steps);
+    LevelProblem problem = finest_problem(options_.kernel, state);
+    return FinestLevel(problem, options_, problems_.loop_options(0), on_step_).explore(state);
   }
 
   AlignResult descended(const State& begin, const State& state, Kernel kernel) {
@@ -129,10 +133,11 @@ class Alignment {
   }
 
   // Without a step.
-  AlignResult given_up(const State& begin, const State& state) {
+  AlignResult given_up(const State& begin, const State& state, Status status) {
     const Stopwatch::Lap lap = stopwatch_.lap(Stage::finest_steps);
     LevelProblem problem = finest_problem(options_.kernel, state);
-    Ending ending = FinestLevel(problem, options_, problems_.loop_options(0), on_step_).stay(state);
+    Ending ending =
+        FinestLevel(problem, options_, problems_.loop_options(0), on_step_).stay(state, status);
     return finish(begin, problem, ending, options_.kernel);
   }
 
@@ -144,7 +149,7 @@ class Alignment {
                                      : result.status == Status::no_descent;
     if (kernel == options_.last_kernel || !is_needed) return result;
     std::optional<AlignResult> last;
-    if (converged) last = settled(begin, ending.state, options_.last_kernel, false);
+    if (converged) last = settled(begin, ending.state, options_.last_kernel);
     if (!last) last = descended(begin, ending.state, options_.last_kernel);
     return last->status == Status::converged || !converged ? *std::move(last) : result;
   }

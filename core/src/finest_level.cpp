@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "photalign/instrument.hpp"
+#include "photalign/significance.hpp"
 
 namespace photalign {
 namespace {
@@ -16,6 +17,11 @@ constexpr double nearby = 0.5;
 constexpr double part_step_tol = 0.05;
 // The ratio of two steps is needed, to know what the next one will leave.
 constexpr int least_steps_of_part = 2;
+// The damped loop takes no more of these, or the coarse levels led astray.
+constexpr int most_steps_of_part = 20;
+// Correlations of a quarter of the pixels which are less than so many standard deviations will not
+// be significant for all.
+constexpr double significant_of_part = 3;
 // The loss's scale, estimated again at the end: how often, and below which change it is settled.
 constexpr int scale_rounds = 3;
 constexpr double scale_change = 0.02;
@@ -53,15 +59,6 @@ NewtonOptions FinestLevel::newton_options(double scale, int steps, double step_t
           .longest = nearby,
           .min_overlap = loop_.min_overlap,
           .scale = scale};
-}
-
-std::optional<Approach> FinestLevel::damped_approach(const State& state) {
-  if (!problem_.has_part()) return {};
-  problem_.select_part(true);
-  const LoopResult loop = damped(state);
-  problem_.select_part(false);
-  if (loop.status != Status::converged) return {};
-  return approach(loop.state);
 }
 
 std::optional<Approach> FinestLevel::approach(State state) {
@@ -121,18 +118,32 @@ bool FinestLevel::choose_instrument(const State& state, const ReviewSums& residu
 
 // The loop takes the method with the widest reach, and leaves the end to the one with the least
 // bias.
-LoopResult FinestLevel::damped(const State& state) {
+LoopResult FinestLevel::damped(const State& state, int max_steps) {
+  LoopOptions loop = loop_;
+  loop.max_steps = std::min(loop.max_steps, max_steps);
   problem_.set_composition(options_.coarse_composition);
-  LoopResult found = optimize(problem_, state, loop_, on_step_);
+  LoopResult found = optimize(problem_, state, loop, on_step_);
   problem_.set_composition(options_.composition);
   return found;
 }
 
-Ending FinestLevel::stay(const State& state) {
+Exploration FinestLevel::explore(const State& state) {
+  if (!problem_.has_part()) return {Status::converged, state, true};
+  problem_.select_part(true);
+  const LoopResult loop = damped(state, most_steps_of_part);
+  Exploration found{loop.status, loop.state, loop.status == Status::converged};
+  if (loop.status == Status::step_limit) found.is_promising = loop.stalled < nearby;
+  if (loop.status == Status::no_descent)
+    found.is_promising = significance(problem_, loop.state) > significant_of_part;
+  problem_.select_part(false);
+  return found;
+}
+
+Ending FinestLevel::stay(const State& state, Status status) {
   const double scale = update_scale(state);
   Noise noise = study_noise(problem_, state);
   Conclusion conclusion = conclude(problem_, state, &noise);
-  return {.status = Status::no_descent,
+  return {.status = status,
           .state = state,
           .scale = scale,
           .stalled = std::numeric_limits<double>::infinity(),
@@ -142,7 +153,7 @@ Ending FinestLevel::stay(const State& state) {
 }
 
 Ending FinestLevel::descend(const State& state) {
-  const LoopResult found = damped(state);
+  const LoopResult found = damped(state, loop_.max_steps);
   problem_.set_threshold(options_.tuning * found.scale);
   bool is_clean = true;
   if (found.status == Status::converged)
