@@ -117,7 +117,7 @@ bool CoarseLevels::could_match(const State& state) {
   problem.warp().to_level(at_level);
   problem.select_part(problem.grid().width * problem.grid().height > many_pixels);
   problem.set_loss(LossKind::squared);
-  return significance(problem, at_level) > significant;
+  return !(significance(problem, at_level) <= significant);
 }
 
 }  // namespace photalign

@@ -116,25 +116,26 @@ bool FinestLevel::choose_instrument(const State& state, const ReviewSums& residu
   return is_noise(residuals) && spread.is_own();
 }
 
-// The loop takes the method with the widest reach, and leaves the end to the one with the least
+// Long steps are those of the method with the widest reach, the others of the one with the least
 // bias.
 LoopResult FinestLevel::damped(const State& state, int max_steps) {
   LoopOptions loop = loop_;
   loop.max_steps = std::min(loop.max_steps, max_steps);
-  problem_.set_composition(options_.coarse_composition);
-  LoopResult found = optimize(problem_, state, loop, on_step_);
-  problem_.set_composition(options_.composition);
-  return found;
+  loop.far = options_.coarse_composition;
+  return optimize(problem_, state, loop, on_step_);
 }
 
 Exploration FinestLevel::explore(const State& state) {
   if (!problem_.has_part()) return {Status::converged, state, true};
   problem_.select_part(true);
   const LoopResult loop = damped(state, most_steps_of_part);
-  Exploration found{loop.status, loop.state, loop.status == Status::converged};
-  if (loop.status == Status::step_limit) found.is_promising = loop.stalled < nearby;
-  if (loop.status == Status::no_descent)
-    found.is_promising = significance(problem_, loop.state) > significant_of_part;
+  Exploration found{loop.status, loop.state, true};
+  if (loop.status == Status::step_limit)
+    found.is_promising = loop.stalled < nearby;
+  else if (loop.status == Status::no_descent)
+    found.is_promising = !(significance(problem_, loop.state) <= significant_of_part);
+  else if (loop.status != Status::converged)
+    found.state = state;  // the part may show nothing where others do
   problem_.select_part(false);
   return found;
 }

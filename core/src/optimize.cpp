@@ -60,10 +60,16 @@ class StepControl {
 class Loop {
  public:
   Loop(LevelProblem& problem, State start, const LoopOptions& options, const StepCallback& on_step)
-      : problem_(problem), options_(options), on_step_(on_step), state_(std::move(start)) {}
+      : problem_(problem),
+        options_(options),
+        on_step_(on_step),
+        near_(problem.pass().composition),
+        state_(std::move(start)) {}
 
   LoopResult run() {
+    if (options_.far) problem_.set_composition(*options_.far);
     const Status status = iterate();
+    problem_.set_composition(near_);
     return {status, state_, scale_, first_motion_};
   }
 
@@ -98,6 +104,15 @@ class Loop {
     here_ = problem_.evaluate(state_);
     accepted_ = false;  // the next step has nothing to do with the last
     return true;
+  }
+
+  double pixel() const { return static_cast<double>(std::int64_t{1} << options_.level); }
+
+  void come_near() {
+    if (problem_.pass().composition == near_) return;
+    problem_.set_composition(near_);
+    here_ = problem_.evaluate(state_);
+    accepted_ = false;  // the next step has nothing to do with the last
   }
 
   // No step goes on from here: the end, unless it was only damping that made the steps small.
@@ -154,6 +169,7 @@ class Loop {
       last_motion_ = motion;
       if (accepted) {
         control.accepted();
+        if (motion < pixel()) come_near();
       } else {
         if (options_.level > 0 && motion < coarse_stalled * options_.step_tol && !robust())
           return Status::converged;
@@ -184,7 +200,7 @@ class Loop {
   // Whether the step after one of `motion` would be much shorter. Where interpolation averages
   // noise the loss is least beside the point where the steps vanish, which is the estimate.
   bool contracts(const State& candidate, const Evaluation& there, double motion) const {
-    if (motion > near * static_cast<double>(std::int64_t{1} << options_.level)) return false;
+    if (motion > near * pixel()) return false;
     const std::vector<double> next = problem_.equations(there).solve(0);
     if (next.empty()) return false;
     const State after = problem_.stepped(candidate, next);
@@ -215,6 +231,7 @@ class Loop {
   LevelProblem& problem_;
   const LoopOptions& options_;
   const StepCallback& on_step_;
+  Composition near_;
   State state_;
   Evaluation here_;
   double scale_ = 0;
