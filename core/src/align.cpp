@@ -7,17 +7,15 @@
 #include <optional>
 #include <utility>
 
+#include "photalign/coarse_levels.hpp"
 #include "photalign/finest_level.hpp"
 #include "photalign/texture.hpp"
 
 namespace photalign {
 namespace {
 
-// On the coarse levels a step this small, in pixels of the level, is as good as none.
-constexpr double coarse_step_tol = 0.05;
-constexpr int retries = 2;
-// Levels with more pixels than this are not aligned with all of them, but the finest.
-constexpr std::int64_t many_pixels = 1 << 17;
+// Estimates less than so many pixels apart are one, as far as the steps from there are concerned.
+constexpr double same = 0.25;
 // Below this standard deviation, in pixels, the bias of a cubic kernel is no longer hidden in the
 // noise.
 constexpr double bias_of_kernel = 2e-3;
@@ -41,21 +39,16 @@ class Alignment {
             const StepCallback& on_step)
       : images_(images),
         options_(options),
-        execution_(execution),
         on_step_([this, &on_step](const StepRecord& step) {
           steps_.push_back(step);
           if (on_step) on_step(step);
         }),
-        offset_(typical_value(images.reference, images.reference_weight)),
-        reference_(images.reference, images.reference_weight, offset_, options.levels, execution),
-        moving_(images.moving, images.moving_weight, offset_, options.levels, execution),
-        scratch_(Scratch::borrow(execution.threads)) {
+        problems_(images, options, execution, stopwatch_),
+        coarse_levels_(problems_, options, on_step_),
+        offset_(problems_.offset()) {
     stopwatch_.enter(Stage::other);
-    if (options.function)
-      mappers_ = std::make_unique<StripMappers>(*options.function, execution.threads);
   }
 
-  ~Alignment() { Scratch::give_back(std::move(scratch_)); }
   Alignment(const Alignment&) = delete;
   Alignment& operator=(const Alignment&) = delete;
 
@@ -63,109 +56,117 @@ class Alignment {
     const auto channels = static_cast<std::size_t>(images_.reference.channels);
     const State begin{start.matrix, start.params, std::vector<double>(channels, 1.0),
                       std::vector<double>(channels, 0.0)};
-    AlignResult best = descend(begin, options_.levels);
-    // A coarse level can lead astray: where the result is no alignment, try with fewer levels.
-    for (int fewer = 1; fewer <= retries && best.status != Status::converged; ++fewer) {
-      if (options_.levels - fewer < 1) break;
-      AlignResult other = descend(begin, options_.levels - fewer);
-      if (other.status == Status::converged) best = std::move(other);
-    }
-    best.steps = std::move(steps_);
-    best.stages = stopwatch_.records();
-    return best;
+    AlignResult found = options_.levels > 1 ? from_above(begin) : from_afar(begin, begin);
+    found.steps = std::move(steps_);
+    found.stages = stopwatch_.records();
+    return found;
   }
 
  private:
-  // From coarse to fine.
-  AlignResult descend(const State& begin, int levels) {
-    State state = begin;
-    for (int level = levels - 1; level > 0; --level) refine(state, level);
-    return finished(begin, state, options_.kernel, levels > 1);
+  // From coarse to fine. Where that leads astray, other ways down are tried, and only where none of
+  // them leads near, the damped loop has to find its way at full resolution.
+  AlignResult from_above(const State& begin) {
+    State state = coarse_levels_.descend(begin);
+    std::optional<AlignResult> near = from_near(begin, state);
+    if (near && near->status == Status::converged) return *std::move(near);
+    const State other = coarse_levels_.search(begin, state);
+    if (moved(state, other) > same) {
+      state = other;
+      std::optional<AlignResult> also = from_near(begin, state);
+      if (also && (!near || also->status == Status::converged)) near = std::move(also);
+      if (near && near->status == Status::converged) return *std::move(near);
+    }
+    AlignResult last = from_afar(begin, state);
+    return near && last.status != Status::converged ? *std::move(near) : last;
   }
 
-  // Optimizes `state`, which is in coordinates of level 0, on a coarse level.
-  void refine(State& state, int level) {
-    const Stopwatch::Lap lap = stopwatch_.lap(Stage::coarse_levels);
-    LevelProblem problem = problem_at(level, Kernel::linear, state);
-    State at_level = state;
-    problem.warp().to_level(at_level);
-    problem.select_part(problem.grid().width * problem.grid().height > many_pixels);
-    const LoopResult found = optimize(problem, at_level, loop_options(level), on_step_);
-    // A coarse level that fails has nothing to say; the next one starts where it started.
-    if (found.status != Status::converged && found.status != Status::step_limit &&
-        found.status != Status::no_descent)
-      return;
-    state = found.state;
-    problem.warp().to_full(state);
+  double moved(const State& from, const State& to) {
+    return problems_.at(0, options_.kernel, from).warp().motion(from, to);
   }
 
-  // At full resolution, from `state` to the result, or to the start if that is better.
-  AlignResult finished(const State& begin, State& state, Kernel kernel, bool is_near) {
+  // At full resolution, from `state` to the result, or to the start if that is better. Nothing if
+  // Newton's steps do not shrink.
+  std::optional<AlignResult> from_near(const State& begin, const State& state) {
+    return settled(begin, state, options_.kernel);
+  }
+
+  std::optional<AlignResult> settled(const State& begin, const State& state, Kernel kernel) {
     const Stopwatch::Lap lap = stopwatch_.lap(Stage::finest_steps);
-    LevelProblem problem = problem_at(0, kernel, state);
+    LevelProblem problem = finest_problem(kernel, state);
+    FinestLevel finest(problem, options_, problems_.loop_options(0), on_step_);
+    std::optional<Approach> approach = finest.approach(state);
+    if (!approach) return {};
+    if (kernel != options_.last_kernel &&
+        needs_last_kernel(approach->deviation, approach->is_clean))
+      return settled(begin, approach->state, options_.last_kernel);
+    std::optional<Ending> ending = finest.settle(*std::move(approach));
+    if (!ending) return {};
+    return with_last_kernel(begin, finish(begin, problem, *ending, kernel), *ending, kernel);
+  }
+
+  // With the damped loop, as long as there is hope.
+  AlignResult from_afar(const State& begin, const State& state) {
+    if (options_.levels == 1) return descended(begin, state, options_.kernel);
+    if (!coarse_levels_.could_match(state)) {
+      AlignResult result = given_up(begin, state, Status::no_descent);
+      if (result.status == Status::no_match) return result;
+    }
+    const Exploration nearer = explored(state);
+    if (!nearer.is_promising) return given_up(begin, nearer.state, nearer.status);
+    std::optional<AlignResult> result = from_near(begin, nearer.state);
+    return result ? *std::move(result) : descended(begin, nearer.state, options_.kernel);
+  }
+
+  Exploration explored(const State& state) {
+    const Stopwatch::Lap lap = stopwatch_.lap(Stage::finest_steps);
+    LevelProblem problem = finest_problem(options_.kernel, state);
+    return FinestLevel(problem, options_, problems_.loop_options(0), on_step_).explore(state);
+  }
+
+  AlignResult descended(const State& begin, const State& state, Kernel kernel) {
+    const Stopwatch::Lap lap = stopwatch_.lap(Stage::finest_steps);
+    LevelProblem problem = finest_problem(kernel, state);
+    Ending ending =
+        FinestLevel(problem, options_, problems_.loop_options(0), on_step_).descend(state);
+    AlignResult result = finish(begin, problem, ending, kernel);
+    return with_last_kernel(begin, std::move(result), ending, kernel);
+  }
+
+  // Without a step.
+  AlignResult given_up(const State& begin, const State& state, Status status) {
+    const Stopwatch::Lap lap = stopwatch_.lap(Stage::finest_steps);
+    LevelProblem problem = finest_problem(options_.kernel, state);
+    Ending ending =
+        FinestLevel(problem, options_, problems_.loop_options(0), on_step_).stay(state, status);
+    return finish(begin, problem, ending, options_.kernel);
+  }
+
+  // Only at the end it is known that the other kernel is needed, or the gentle one lost its way.
+  AlignResult with_last_kernel(const State& begin, AlignResult result, const Ending& ending,
+                               Kernel kernel) {
+    const bool converged = result.status == Status::converged;
+    const bool is_needed = converged ? needs_last_kernel(result.deviation, ending.is_clean)
+                                     : result.status == Status::no_descent;
+    if (kernel == options_.last_kernel || !is_needed) return result;
+    std::optional<AlignResult> last;
+    if (converged) last = settled(begin, ending.state, options_.last_kernel);
+    if (!last) last = descended(begin, ending.state, options_.last_kernel);
+    return last->status == Status::converged || !converged ? *std::move(last) : result;
+  }
+
+  LevelProblem finest_problem(Kernel kernel, const State& state) {
+    LevelProblem problem = problems_.at(0, kernel, state);
     if (options_.pixels > 0) {
       if (!chosen_) chosen_ = Selection::informative(Texture(problem, state), options_.pixels);
       problem.limit_to(*chosen_);
     }
-    FinestLevel finest(problem, options_, loop_options(0), on_step_);
-    std::optional<Ending> ending;
-    if (is_near) {
-      std::optional<Approach> approach = finest.approach(state);
-      if (approach && kernel != options_.last_kernel &&
-          needs_last_kernel(approach->deviation, approach->is_clean)) {
-        state = approach->state;
-        return finished(begin, state, options_.last_kernel, is_near);
-      }
-      if (approach) ending = finest.settle(std::move(*approach));
-    }
-    if (!ending) ending = finest.descend(state);
-    state = ending->state;
-    AlignResult result = finish(begin, problem, *ending, kernel);
-    // Only now it is known, or the gentle kernel lost its way.
-    const bool is_last = kernel == options_.last_kernel;
-    if (is_last || !(result.status == Status::no_descent ||
-                     (result.status == Status::converged &&
-                      needs_last_kernel(result.deviation, ending->is_clean))))
-      return result;
-    AlignResult last =
-        finished(begin, state, options_.last_kernel, result.status == Status::converged);
-    const bool better = last.status == Status::converged || result.status != Status::converged;
-    return better ? last : result;
+    return problem;
   }
 
   // The kernel of the first steps at full resolution is the more efficient. Its bias shows under
   // little noise, if the images have none of their own, from aliasing.
   static bool needs_last_kernel(double deviation, bool is_clean) {
     return deviation < bias_of_kernel && is_clean;
-  }
-
-  // The unknowns of a function are made for `state`.
-  LevelProblem problem_at(int level, Kernel kernel, const State& state) {
-    const bool finest = level == 0;
-    Level reference = reference_[level], moving = moving_[level];
-    if (finest && images_.reference_coefficients) {
-      reference.image = images_.reference_coefficients;
-      moving.image = images_.moving_coefficients;
-    }
-    const LevelGrid grid(reference.image.width, reference.image.height, level);
-    std::unique_ptr<LevelWarp> warp = options_.function
-                                          ? function_warp(*options_.function, grid, state)
-                                          : matrix_warp(options_.warp, grid);
-    return LevelProblem(reference, moving, grid, std::move(warp), mappers_.get(), kernel,
-                        level < 2 ? options_.composition : options_.coarse_composition,
-                        options_.loss, options_.brightness, execution_, *scratch_, stopwatch_);
-  }
-
-  LoopOptions loop_options(int level) const {
-    const double pixel = static_cast<double>(std::int64_t{1} << level);
-    return {.max_steps = options_.max_steps,
-            .step_tol = level == 0 ? options_.step_tol
-                                   : std::max(options_.step_tol, coarse_step_tol * pixel),
-            .damping = options_.damping,
-            .min_overlap = options_.min_overlap,
-            .loss_scale = options_.loss_scale,
-            .tuning = options_.tuning,
-            .level = level};
   }
 
   AlignResult finish(const State& begin, LevelProblem& problem, Ending& ending, Kernel kernel) {
@@ -296,14 +297,11 @@ class Alignment {
 
   const AlignImages& images_;
   const AlignOptions& options_;
-  const Execution& execution_;
   StepCallback on_step_;
   Stopwatch stopwatch_{Stage::pyramid};
+  LevelProblems problems_;
+  CoarseLevels coarse_levels_;
   double offset_;
-  Pyramid reference_;
-  Pyramid moving_;
-  std::unique_ptr<Scratch> scratch_;
-  std::unique_ptr<StripMappers> mappers_;
   std::vector<StepRecord> steps_;
   std::optional<Selection> chosen_;  // the pixels that are used, if not all
 };

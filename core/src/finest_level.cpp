@@ -2,9 +2,11 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <utility>
 
 #include "photalign/instrument.hpp"
+#include "photalign/significance.hpp"
 
 namespace photalign {
 namespace {
@@ -15,6 +17,11 @@ constexpr double nearby = 0.5;
 constexpr double part_step_tol = 0.05;
 // The ratio of two steps is needed, to know what the next one will leave.
 constexpr int least_steps_of_part = 2;
+// The damped loop takes no more of these, or the coarse levels led astray.
+constexpr int most_steps_of_part = 20;
+// Correlations of a quarter of the pixels which are less than so many standard deviations will not
+// be significant for all.
+constexpr double significant_of_part = 3;
 // The loss's scale, estimated again at the end: how often, and below which change it is settled.
 constexpr int scale_rounds = 3;
 constexpr double scale_change = 0.02;
@@ -54,17 +61,7 @@ NewtonOptions FinestLevel::newton_options(double scale, int steps, double step_t
           .scale = scale};
 }
 
-std::optional<Approach> FinestLevel::approach(const State& state) {
-  std::optional<Approach> found = newton_approach(state);
-  if (found || !problem_.has_part()) return found;
-  problem_.select_part(true);
-  const LoopResult loop = optimize(problem_, state, loop_, on_step_);
-  problem_.select_part(false);
-  if (loop.status == Status::converged) found = newton_approach(loop.state);
-  return found;
-}
-
-std::optional<Approach> FinestLevel::newton_approach(State state) {
+std::optional<Approach> FinestLevel::approach(State state) {
   const double scale = update_scale(state);
   // All of a small image.
   problem_.select_part(problem_.has_part());
@@ -119,8 +116,45 @@ bool FinestLevel::choose_instrument(const State& state, const ReviewSums& residu
   return is_noise(residuals) && spread.is_own();
 }
 
+// Long steps are those of the method with the widest reach, the others of the one with the least
+// bias.
+LoopResult FinestLevel::damped(const State& state, int max_steps) {
+  LoopOptions loop = loop_;
+  loop.max_steps = std::min(loop.max_steps, max_steps);
+  loop.far = options_.coarse_composition;
+  return optimize(problem_, state, loop, on_step_);
+}
+
+Exploration FinestLevel::explore(const State& state) {
+  if (!problem_.has_part()) return {Status::converged, state, true};
+  problem_.select_part(true);
+  const LoopResult loop = damped(state, most_steps_of_part);
+  Exploration found{loop.status, loop.state, true};
+  if (loop.status == Status::step_limit)
+    found.is_promising = loop.stalled < nearby;
+  else if (loop.status == Status::no_descent)
+    found.is_promising = !(significance(problem_, loop.state) <= significant_of_part);
+  else if (loop.status != Status::converged)
+    found.state = state;  // the part may show nothing where others do
+  problem_.select_part(false);
+  return found;
+}
+
+Ending FinestLevel::stay(const State& state, Status status) {
+  const double scale = update_scale(state);
+  Noise noise = study_noise(problem_, state);
+  Conclusion conclusion = conclude(problem_, state, &noise);
+  return {.status = status,
+          .state = state,
+          .scale = scale,
+          .stalled = std::numeric_limits<double>::infinity(),
+          .noise = std::move(noise),
+          .conclusion = std::move(conclusion),
+          .concluded = state};
+}
+
 Ending FinestLevel::descend(const State& state) {
-  const LoopResult found = optimize(problem_, state, loop_, on_step_);
+  const LoopResult found = damped(state, loop_.max_steps);
   problem_.set_threshold(options_.tuning * found.scale);
   bool is_clean = true;
   if (found.status == Status::converged)

@@ -10,11 +10,12 @@ namespace {
 constexpr double damping_factor = 10;
 constexpr double least_damping = 1e-7;
 constexpr double most_damping = 1e6;
-constexpr double least_share = 1e-3;   // of a Gauss-Newton step, after halving
-constexpr double rounding = 1e-7;      // of a sum of float32 terms, relative
-constexpr double noise = 1e-3;         // of the loss, relative: what interpolation makes of it
-constexpr double near = 0.25;          // pixels of the level
-constexpr double scale_change = 0.02;  // relative: below this the loss's scale is settled
+constexpr double telling_damping = 1e-2;  // less does not make a step that failed another one
+constexpr double least_share = 1e-3;      // of a Gauss-Newton step, after halving
+constexpr double rounding = 1e-7;         // of a sum of float32 terms, relative
+constexpr double noise = 1e-3;            // of the loss, relative: what interpolation makes of it
+constexpr double near = 0.25;             // pixels of the level
+constexpr double scale_change = 0.02;     // relative: below this the loss's scale is settled
 constexpr int scale_rounds = 3;
 constexpr double stalled = 100;  // steps that fail are the noise floor up to this many tolerances
 constexpr double coarse_stalled = 10;  // the same on coarse levels, where the next level goes on
@@ -43,8 +44,10 @@ class StepControl {
     share_ = 1;
   }
   void rejected() {
-    damping_ *= damping_factor;
-    if (gauss_newton_) share_ /= 2;
+    if (gauss_newton_)
+      share_ /= 2;
+    else
+      damping_ = std::max(damping_ * damping_factor, telling_damping);
   }
   bool exhausted() const { return damping_ > most_damping || share_ < least_share; }
 
@@ -57,10 +60,16 @@ class StepControl {
 class Loop {
  public:
   Loop(LevelProblem& problem, State start, const LoopOptions& options, const StepCallback& on_step)
-      : problem_(problem), options_(options), on_step_(on_step), state_(std::move(start)) {}
+      : problem_(problem),
+        options_(options),
+        on_step_(on_step),
+        near_(problem.pass().composition),
+        state_(std::move(start)) {}
 
   LoopResult run() {
+    if (options_.far) problem_.set_composition(*options_.far);
     const Status status = iterate();
+    problem_.set_composition(near_);
     return {status, state_, scale_, first_motion_};
   }
 
@@ -95,6 +104,15 @@ class Loop {
     here_ = problem_.evaluate(state_);
     accepted_ = false;  // the next step has nothing to do with the last
     return true;
+  }
+
+  double pixel() const { return static_cast<double>(std::int64_t{1} << options_.level); }
+
+  void come_near() {
+    if (problem_.pass().composition == near_) return;
+    problem_.set_composition(near_);
+    here_ = problem_.evaluate(state_);
+    accepted_ = false;  // the next step has nothing to do with the last
   }
 
   // No step goes on from here: the end, unless it was only damping that made the steps small.
@@ -151,6 +169,7 @@ class Loop {
       last_motion_ = motion;
       if (accepted) {
         control.accepted();
+        if (motion < pixel()) come_near();
       } else {
         if (options_.level > 0 && motion < coarse_stalled * options_.step_tol && !robust())
           return Status::converged;
@@ -181,7 +200,7 @@ class Loop {
   // Whether the step after one of `motion` would be much shorter. Where interpolation averages
   // noise the loss is least beside the point where the steps vanish, which is the estimate.
   bool contracts(const State& candidate, const Evaluation& there, double motion) const {
-    if (motion > near * static_cast<double>(std::int64_t{1} << options_.level)) return false;
+    if (motion > near * pixel()) return false;
     const std::vector<double> next = problem_.equations(there).solve(0);
     if (next.empty()) return false;
     const State after = problem_.stepped(candidate, next);
@@ -196,8 +215,8 @@ class Loop {
       repeated += step[i] * last_step_[i];
       square += last_step_[i] * last_step_[i];
     }
-    const double share = repeated / square;
-    if (!(share > 0 && share < most_repeated)) return;
+    const double share = std::min(repeated / square, most_repeated);
+    if (!(share > 0)) return;
     for (double& v : step) v /= 1 - share;
   }
 
@@ -212,6 +231,7 @@ class Loop {
   LevelProblem& problem_;
   const LoopOptions& options_;
   const StepCallback& on_step_;
+  Composition near_;
   State state_;
   Evaluation here_;
   double scale_ = 0;

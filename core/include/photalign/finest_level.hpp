@@ -20,6 +20,13 @@ struct Approach {
   bool is_clean = false;  // residuals are noise, of images of one scale
 };
 
+// Where the damped loop with a part of the pixels led.
+struct Exploration {
+  Status status;
+  State state;
+  bool is_promising;  // worth to be followed with all pixels
+};
+
 // How the steps ended.
 struct Ending {
   Status status = Status::nonfinite;
@@ -39,14 +46,18 @@ class FinestLevel {
       : problem_(problem), options_(options), loop_(loop), on_step_(on_step) {}
 
   // From `state`, which is nearly right or else nothing comes of it.
-  std::optional<Approach> approach(const State& state);
+  std::optional<Approach> approach(State state);
+  // By the damped loop with a part of the pixels; `state` itself where there are too few to part.
+  Exploration explore(const State& state);
   // From there on with all pixels. Nothing if steps do not shrink.
   std::optional<Ending> settle(Approach approach);
   // By the damped loop, from anywhere.
   Ending descend(const State& state);
+  // Without a step, for images that seem not to match.
+  Ending stay(const State& state, Status status);
 
  private:
-  std::optional<Approach> newton_approach(State state);
+  LoopResult damped(const State& state, int max_steps);
   double update_scale(const State& state);
   bool choose_instrument(const State& state, const ReviewSums& residuals);
   NewtonOptions newton_options(double scale, int steps, double step_tol, int least_steps) const;

@@ -103,6 +103,7 @@ class LevelProblem {
   bool has_brightness() const { return brightness_ != Brightness::none; }
   void set_threshold(double threshold) { pass_.threshold = static_cast<float>(threshold); }
   void set_loss(LossKind loss) { pass_.loss = loss; }
+  void set_composition(Composition composition) { pass_.composition = composition; }
   // See instrument_pillar.hpp.
   void set_instrument(float smoothness) { pass_.instrument = smoothness; }
   void match_spread(float along_x, float along_y) {

@@ -4,6 +4,8 @@
 // falls because the overlap shrank is no progress.
 #pragma once
 
+#include <optional>
+
 #include "level_problem.hpp"
 
 namespace photalign {
@@ -16,6 +18,8 @@ struct LoopOptions {
   double loss_scale;  // 0: estimated from the residuals
   double tuning;
   int level;
+  // The method of steps that are longer than a pixel of the level, if not the problem's own.
+  std::optional<Composition> far = {};
 };
 
 struct LoopResult {

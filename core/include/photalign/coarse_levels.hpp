@@ -1,0 +1,42 @@
+// The way down from the coarsest level to the last but one: where full resolution begins.
+#pragma once
+
+#include <optional>
+#include <span>
+
+#include "level_problems.hpp"
+
+namespace photalign {
+
+class CoarseLevels {
+ public:
+  CoarseLevels(LevelProblems& problems, const AlignOptions& options, const StepCallback& on_step)
+      : problems_(problems), options_(options), on_step_(on_step) {}
+
+  // With the model that is asked for on all levels.
+  State descend(const State& begin);
+
+  // For pairs that this led astray: through simpler models, which have fewer ways to go wrong, and
+  // also beginning with finer levels. The best of these at the last level, `descended` included.
+  State search(const State& begin, const State& descended);
+
+  // Whether the images could match there, for all that the finest of these levels can tell.
+  bool could_match(const State& state);
+
+ private:
+  struct Candidate {
+    State state;
+    double scale = 0;  // of the loss
+  };
+
+  Candidate refined(const State& state, int level, WarpKind kind, int max_steps);
+  Candidate through_models(const State& state, int level);
+  bool is_better(const Candidate& one, const Candidate& other, int level);
+  bool is_small(int level) const;
+
+  LevelProblems& problems_;
+  const AlignOptions& options_;
+  const StepCallback& on_step_;
+};
+
+}  // namespace photalign

@@ -1,0 +1,123 @@
+#include "photalign/coarse_levels.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <utility>
+
+#include "photalign/significance.hpp"
+
+namespace photalign {
+namespace {
+
+// Levels with more pixels than this are not aligned with all of them.
+constexpr std::int64_t many_pixels = 1 << 17;
+// Those with no more are gone through model by model, and can be where the way begins.
+constexpr std::int64_t few_pixels = 1 << 12;
+// A level that the next coarser one leads to takes no more steps than this, or it was led astray.
+constexpr int most_steps = 20;
+constexpr int most_steps_of_simpler = 10;
+// Correlations of less than so many standard deviations will not be found significant by the
+// finest level either, which has four times the pixels.
+constexpr double significant = 3;
+
+// From the simplest to the one that is asked for, each a special case of the next.
+std::span<const WarpKind> models_to(WarpKind kind) {
+  static constexpr std::array rigid{WarpKind::translation, WarpKind::euclidean};
+  static constexpr std::array free{WarpKind::translation, WarpKind::similarity, WarpKind::affine,
+                                   WarpKind::homography};
+  if (kind == WarpKind::euclidean) return rigid;
+  const auto last = std::ranges::find(free, kind);
+  return {free.begin(), last + 1};
+}
+
+}  // namespace
+
+State CoarseLevels::descend(const State& begin) {
+  State state = begin;
+  for (int level = options_.levels - 1; level > 0; --level)
+    state = refined(state, level, options_.warp,
+                    level + 1 < options_.levels ? most_steps : options_.max_steps)
+                .state;
+  return state;
+}
+
+State CoarseLevels::search(const State& begin, const State& descended) {
+  std::optional<Candidate> best;
+  for (int level = options_.levels - 1; level > 0; --level) {
+    std::optional<Candidate> here;
+    const auto consider = [&](Candidate candidate) {
+      if (!here || is_better(candidate, *here, level)) here = std::move(candidate);
+    };
+    const bool coarsest = !best, small = coarsest || is_small(level);
+    const State& above = coarsest ? begin : best->state;
+    if (!coarsest) consider(refined(above, level, options_.warp, most_steps));
+    if (small) consider(through_models(above, level));
+    if (small && !coarsest) {
+      consider(refined(begin, level, options_.warp, most_steps));
+      consider(through_models(begin, level));
+    }
+    best = std::move(here);
+  }
+  if (!best) return descended;
+  return is_better(*best, {descended, best->scale}, 1) ? best->state : descended;
+}
+
+bool CoarseLevels::is_small(int level) const {
+  const LevelGrid grid = problems_.grid(level);
+  return grid.width * grid.height <= few_pixels;
+}
+
+CoarseLevels::Candidate CoarseLevels::through_models(const State& state, int level) {
+  Candidate found{state};
+  if (options_.function) return refined(state, level, options_.warp, most_steps);
+  for (const WarpKind kind : models_to(options_.warp))
+    found = refined(found.state, level, kind,
+                    kind == options_.warp ? most_steps : most_steps_of_simpler);
+  return found;
+}
+
+// `state` is in coordinates of level 0.
+CoarseLevels::Candidate CoarseLevels::refined(const State& state, int level, WarpKind kind,
+                                              int max_steps) {
+  const Stopwatch::Lap lap = problems_.stopwatch().lap(Stage::coarse_levels);
+  LevelProblem problem = problems_.at(level, Kernel::linear, state, kind);
+  State at_level = state;
+  problem.warp().to_level(at_level);
+  problem.select_part(problem.grid().width * problem.grid().height > many_pixels);
+  LoopOptions options = problems_.loop_options(level);
+  options.max_steps = std::min(options.max_steps, max_steps);
+  LoopResult found = optimize(problem, at_level, options, on_step_);
+  // A coarse level that fails has nothing to say; the next one starts where it started.
+  if (found.status != Status::converged && found.status != Status::step_limit &&
+      found.status != Status::no_descent)
+    return {state, found.scale};
+  problem.warp().to_full(found.state);
+  return {std::move(found.state), found.scale};
+}
+
+// By the loss over the pixels valid for both, with the sharper scale.
+bool CoarseLevels::is_better(const Candidate& one, const Candidate& other, int level) {
+  const Stopwatch::Lap lap = problems_.stopwatch().lap(Stage::coarse_levels);
+  LevelProblem problem = problems_.at(level, Kernel::linear, one.state);
+  problem.select_part(problem.grid().width * problem.grid().height > many_pixels);
+  problem.set_threshold(options_.tuning * std::min(one.scale, other.scale));
+  State first = one.state, second = other.state;
+  problem.warp().to_level(first);
+  problem.warp().to_level(second);
+  const Evaluation found = problem.evaluate(first, &second);
+  return found.overlap() >= options_.min_overlap && found.total.both > 0 &&
+         found.total.both_rho < found.total.both_rho_previous;
+}
+
+bool CoarseLevels::could_match(const State& state) {
+  const Stopwatch::Lap lap = problems_.stopwatch().lap(Stage::coarse_levels);
+  LevelProblem problem = problems_.at(1, Kernel::linear, state);
+  State at_level = state;
+  problem.warp().to_level(at_level);
+  problem.select_part(problem.grid().width * problem.grid().height > many_pixels);
+  problem.set_loss(LossKind::squared);
+  return !(significance(problem, at_level) <= significant);
+}
+
+}  // namespace photalign
