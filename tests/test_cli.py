@@ -17,6 +17,9 @@ import photalign
 from command import ALL_OUTPUTS, PAIR, SHIFT, Folder, folder, spy_on_align, write_views
 from photalign.alignment import METHODS
 from photalign.brightness import BRIGHTNESS
+from photalign.cli.start import NAMES
+from photalign.features import FEATURES
+from photalign.initialization import SEARCHES
 from photalign.io import read_image, write_image
 from photalign.kernels import ALIGNMENT_KERNELS
 from photalign.losses import LOSSES
@@ -140,7 +143,8 @@ def test_options_reach_align(folder: Folder, monkeypatch: pytest.MonkeyPatch) ->
     weights = np.full((70, 90), 0.5)
     write_image("weights.npy", weights)
     words = (
-        *("--warp", "euclidean", "--loss", "huber", "--brightness", "gain_bias"),
+        *("--warp", "euclidean", "--loss", "huber", "--brightness", "local"),
+        *("--features", "census", "--init", "identity"),
         *("--method", "forward", "--kernel", "linear", "--levels", "2"),
         *("--max-steps", "7", "--pixels", "0.5"),
         *("--reference-mask", "mask.png", "--moving-mask", "weights.npy"),
@@ -151,9 +155,10 @@ def test_options_reach_align(folder: Folder, monkeypatch: pytest.MonkeyPatch) ->
     np.testing.assert_array_equal(seen.pop("moving_mask"), weights)
     assert seen == {
         "warp": "euclidean",
-        "init": None,
+        "init": "identity",
         "loss": "huber",
-        "brightness": "gain_bias",
+        "brightness": "local",
+        "features": "census",
         "method": "forward",
         "kernel": "linear",
         "solver": photalign.LevenbergMarquardt(max_steps=7),
@@ -211,8 +216,12 @@ def test_help_lists_the_names_that_the_library_knows(folder: Folder) -> None:
     assert run.code == 0
     text = " ".join(re.sub("[│╭╮╰╯─]", " ", run.out).split())
     assert f"{', '.join(list(WARPS)[:-1])} or homography" in text
-    for name in (*LOSSES, *BRIGHTNESS, *METHODS, *ALIGNMENT_KERNELS):
+    for name in (*LOSSES, *BRIGHTNESS, *FEATURES, *METHODS, *ALIGNMENT_KERNELS, *NAMES):
         assert name in text
+
+
+def test_starts_are_those_of_the_library() -> None:
+    assert ("auto", "identity", *SEARCHES) == NAMES
 
 
 def test_asking_for_nothing_shows_help(folder: Folder) -> None:

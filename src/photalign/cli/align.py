@@ -12,7 +12,7 @@ from photalign.cli.console import terminal
 from photalign.cli.exits import Misuse, exit_code
 from photalign.cli.outputs import check_outputs, text_writer, write_together
 from photalign.cli.progress import progress_bar
-from photalign.cli.start import read_start
+from photalign.cli.start import read_start, start_file
 from photalign.cli.summary import print_summary
 from photalign.io import check_image_output, read_image, read_mask, write_image
 
@@ -33,7 +33,8 @@ def align(
     levels: options.Levels = None,
     max_steps: options.MaxSteps = None,
     pixels: options.Pixels = None,
-    init: options.Init = None,
+    features: options.Features = "intensity",
+    init: options.Init = "auto",
     reference_mask: options.ReferenceMask = None,
     moving_mask: options.MovingMask = None,
     output: options.Output = None,
@@ -51,7 +52,7 @@ def align(
     """
     import photalign
 
-    inputs = (reference, moving, init, reference_mask, moving_mask)
+    inputs = (reference, moving, start_file(init), reference_mask, moving_mask)
     outputs = (output, report, None if json_file == _STDOUT else json_file)
     check_outputs(filter(None, outputs), filter(None, inputs))
     if report and report.suffix.lower() not in (".html", ".htm"):
@@ -66,11 +67,12 @@ def align(
                 fixed,
                 shifted,
                 warp,
-                init=read_start(init) if init else None,
+                init=read_start(init),
                 method=method,
                 kernel=kernel,
                 loss=loss,
                 brightness=brightness,
+                features=features,
                 solver=(
                     None
                     if max_steps is None

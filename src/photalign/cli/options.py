@@ -45,7 +45,17 @@ Brightness = Annotated[
     str,
     typer.Option(
         metavar="NAME",
-        help="none, gain_bias or normalized.",
+        help="none, gain_bias, normalized, or local for light that changes within the "
+        "images.",
+        rich_help_panel=_MODEL,
+    ),
+]
+Features = Annotated[
+    str,
+    typer.Option(
+        metavar="NAME",
+        help="What is compared: intensity, or for images of different kinds "
+        "orientation, census or descriptor_fields.",
         rich_help_panel=_MODEL,
     ),
 ]
@@ -113,10 +123,11 @@ MaxSteps = Annotated[
 ]
 
 Init = Annotated[
-    Path | None,
+    str,
     typer.Option(
-        metavar="FILE",
-        help="Where to start: a result of --json, or 3x3 numbers as text or .npy.",
+        metavar="NAME|FILE",
+        help="Where to start: auto, identity; a search: phase, fourier_mellin, grid; "
+        "or a file, a result of --json, or 3x3 numbers as text or .npy.",
         rich_help_panel=_KNOWN,
     ),
 ]

@@ -1,4 +1,4 @@
-"""The starting warp, from a file."""
+"""Where to start: the name of a way to find out, or a warp from a file."""
 
 from __future__ import annotations
 
@@ -11,33 +11,47 @@ from numpy.typing import NDArray
 
 from photalign.cli.exits import Misuse
 
+# In the order of the documentation.
+NAMES = ("auto", "identity", "phase", "fourier_mellin", "grid")
 
-def read_start(path: Path) -> NDArray[Any]:
+
+def start_file(start: str) -> Path | None:
+    """Return the file that a start is to be read from; None for one of `NAMES`."""
+    return None if start in NAMES else Path(start)
+
+
+def read_start(start: str) -> str | NDArray[Any]:
     """Read a matrix that maps reference points to moving points.
 
     Parameters
     ----------
-    path : pathlib.Path
-        ``.json``: a result of ``--json``; ``.npy``: an array; any other name: text, one
-        row of the matrix a line, numbers separated by spaces or commas.
+    start : str
+        One of `NAMES`, which stand for themselves, or the name of a file: ``.json``, a
+        result of ``--json``; ``.npy``, an array; any other: text, one row of the matrix
+        a line, numbers separated by spaces or commas.
 
     Returns
     -------
-    ndarray
-        Whatever array the file holds; `align` checks whether it is a starting warp.
+    str or ndarray
+        The name, or whatever array the file holds; `align` checks whether it is a
+        starting warp.
 
     Raises
     ------
     Misuse
         If the file cannot be read, or holds no array of numbers.
     """
+    path = start_file(start)
+    if path is None:
+        return start
     readers = {".json": _read_json, ".npy": _read_npy}
     read = readers.get(path.suffix.lower(), _read_text)
     try:
         return read(path)
     except OSError as error:
         raise Misuse(
-            f"{path}: expected a file that can be read, got none ({error.strerror})"
+            f"{path}: expected {', '.join(NAMES)} or a file that can be read, got none "
+            f"({error.strerror})"
         ) from error
     except (ValueError, EOFError) as error:
         reason = " ".join(str(error).split())
