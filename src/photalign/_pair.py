@@ -14,6 +14,7 @@ from photalign import _core
 from photalign._interpolation import spline_coefficients
 from photalign._transform import Transform, frame_of
 from photalign._types import Array, FloatArray
+from photalign._wide_windows import approach, continued, levels_of
 from photalign.brightness import Brightness, Local, Plain
 from photalign.features import FEATURES, Features
 from photalign.kernels import Kernel
@@ -69,24 +70,40 @@ class Pair:
     """When the call began, s of the performance counter."""
 
     def solve(self, start: MatrixWarp | FunctionWarp) -> Alignment:
-        """Align from a start, whose class is the model.
-
-        Pixels that have to be transformed first are those of the frame that the
-        start has. Where the result has another one, they are transformed once more.
-        """
+        """Align from a start, whose class is the model."""
         if not self.transform:
-            return self._solve(self.views, start)
+            return self._solve(self.views, start, self.levels)
+        wide = approach(self, start, self.levels)
+        if wide is None:
+            return self.solve_in_frame(start, self.levels)
+        assert isinstance(self.brightness, Local)
+        assert isinstance(wide.warp, MatrixWarp | FunctionWarp)
+        levels = levels_of(self.brightness.window, self.levels)
+        found = continued(wide, self.solve_in_frame(wide.warp, levels))
+        if found.ok:
+            return found
+        again = self.solve_in_frame(start, self.levels)
+        return again if again.ok else found
+
+    def solve_in_frame(
+        self, start: MatrixWarp | FunctionWarp, levels: int
+    ) -> Alignment:
+        """Align what pixels become in the frame of the start.
+
+        Where the result has another frame, they are transformed once more.
+        """
+        assert self.transform is not None
         frame = self._frame(start)
-        found = self._solve(self._transformed(frame), start)
+        found = self._solve(self._transformed(frame), start, levels)
         for _ in range(_MOST_FRAMES - 1):
             before, frame = frame, self._frame(found.warp)
             if not self.transform.is_changed(before, frame):
                 break
             assert isinstance(found.warp, MatrixWarp | FunctionWarp)
-            again = self._solve(self._transformed(frame), found.warp)
+            again = self._solve(self._transformed(frame), found.warp, levels)
             if found.ok and not again.ok:
                 break
-            found = _continued(found, again)
+            found = continued(found, again)
         return found
 
     def prepared(self, start: MatrixWarp | FunctionWarp) -> Pair:
@@ -129,7 +146,10 @@ class Pair:
         return self.transform(self.views[0], self.weights[0], np.eye(2), self.threads)
 
     def _solve(
-        self, views: tuple[Array, Array], start: MatrixWarp | FunctionWarp
+        self,
+        views: tuple[Array, Array],
+        start: MatrixWarp | FunctionWarp,
+        levels: int,
     ) -> Alignment:
         """Align from a start: one call of the core."""
         numbers, kind, function = self._model(start)
@@ -150,7 +170,7 @@ class Pair:
             loss.code,
             loss.scale or 0.0,
             loss.tuning,
-            self.levels,
+            levels,
             self.pixels,
             solver.max_steps,
             solver.step_tol,
@@ -160,6 +180,7 @@ class Pair:
             None if progress is None else lambda step: progress(Step(*step)),
         )
         arrays = _arrays(found["numbers"], start.n_params, views[0].shape[2])
+        shared = np.sqrt(self._shared_noise)
         warp, status = _outcome(STATUS_OF_CORE[found["status"]], arrays, start)
         is_first_kernel = found["kernel"] == self.kernel.code
         steps = found["steps"]
@@ -167,8 +188,8 @@ class Pair:
             steps,
             warp=warp,
             status=status,
-            covariance=arrays.covariance,
-            corner_std=arrays.corner_std,
+            covariance=shared**2 * arrays.covariance,
+            corner_std=shared * arrays.corner_std,
             cost=found["cost"],
             rms=found["rms"],
             correlation=found["correlation"],
@@ -181,7 +202,7 @@ class Pair:
             kernel=(self.kernel if is_first_kernel else self.last_kernel).name,
             loss=loss.name,
             scale=found["scale"],
-            levels=self.levels,
+            levels=levels,
             seconds=time.perf_counter() - self.started,
             reference=self.reference,
             moving=self.moving,
@@ -193,6 +214,15 @@ class Pair:
     def with_levels(self, levels: int) -> Pair:
         """Return the same with another number of levels."""
         return replace(self, levels=levels)
+
+    @property
+    def _shared_noise(self) -> int:
+        """By how much the variance grows at most because channels share their noise.
+
+        The core takes channels to be independent, but features are made of the same
+        pixels: the variance of a sum of K terms is up to K times the sum of variances.
+        """
+        return self.features.channels
 
     def _brightness(self, arrays: _Arrays) -> Brightness:
         """Return the model with what was found; features have no brightness."""
@@ -225,15 +255,6 @@ class Pair:
                 start.check(self.views[0].shape)
             return start.params, 0, start.compiled
         return np.ascontiguousarray(start.matrix), _WARP_CODES[type(start)], None
-
-
-def _continued(first: Alignment, second: Alignment) -> Alignment:
-    """Return an alignment that began where another one ended, as one."""
-    fields = dict(second.__dict__)
-    stages = first.__dict__["_stage_numbers"] + fields["_stage_numbers"]
-    steps = np.concatenate([first.__dict__["_steps"], fields.pop("_steps")])
-    fields.update(initial=first.initial, iterations=len(steps), _stage_numbers=stages)
-    return Alignment.of_core(steps, **fields)
 
 
 class _Arrays(NamedTuple):
