@@ -12,7 +12,7 @@ import numpy as np
 
 from photalign import _core
 from photalign._interpolation import spline_coefficients
-from photalign._transform import Transform, frame_of
+from photalign._transform import Transform, frame_of, smoothed
 from photalign._types import Array, FloatArray
 from photalign._wide_windows import approach, continued, levels_of
 from photalign.brightness import Brightness, Local, Plain
@@ -123,7 +123,10 @@ class Pair:
         window = self.brightness.window if isinstance(self.brightness, Local) else None
         if window is None and self.features.are_pixels:
             return None
-        return Transform(window=window, features=self.features)
+        features = self.features
+        if not features.are_pixels:
+            features = smoothed(features, self.views, self.weights)
+        return Transform(window=window, features=features)
 
     def _frame(self, warp: Warp) -> FloatArray:
         """Return the derivative of a warp in the middle of the reference."""

@@ -27,7 +27,7 @@ class Features:
         How many channels each image has then; 1 for the pixels, whose channels stay.
     smoothing : float
         Standard deviation of the Gaussian before differences are taken, px of the
-        reference.
+        reference; more where an image is noisy.
     threshold : float
         In standard deviations that the image's noise gives a difference.
 
