@@ -28,6 +28,7 @@ from photalign.report.summary import (
     numbers,
     sentence,
     settings,
+    unit,
 )
 from photalign.report.tables import corner_rows, of_one_model, parameter_rows
 from photalign.warps import MatrixWarp
@@ -84,8 +85,13 @@ def _words(result: Alignment, truth: Warp | None) -> dict[str, Any]:
         "sentence": sentence(result),
         "key_figures": key_figures(result, truth),
         "numbers": numbers(result),
+        "unit": unit(result),
         "settings": settings(result),
-        "brightness": result.brightness.name,
+        "brightness": (
+            result.brightness.name
+            if result.features == "intensity"
+            else result.features
+        ),
         "parameters": parameter_rows(result, truth),
         "corners": corner_rows(result, truth),
         "has_truth": truth is not None,
@@ -126,7 +132,7 @@ def _drawings(
         ),
         "histogram": histogram(comparison.before, comparison.after, limit),
         "gradient": css_gradient(),
-        "cost": cost_plot(result.trace),
+        "cost": cost_plot(result.trace, unit(result)),
     }
 
 
