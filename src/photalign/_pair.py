@@ -12,8 +12,9 @@ import numpy as np
 
 from photalign import _core
 from photalign._interpolation import spline_coefficients
-from photalign._transform import Transform, frame_of
+from photalign._transform import Transform, frame_of, smoothed
 from photalign._types import Array, FloatArray
+from photalign._wide_windows import approach, continued, levels_of
 from photalign.brightness import Brightness, Local, Plain
 from photalign.features import FEATURES, Features
 from photalign.kernels import Kernel
@@ -78,26 +79,46 @@ class Pair:
         """Align from a start, whose class is the model.
 
         `initialization` says how the start was found. One that is nearly right needs
-        fewer levels than the pair has. Pixels that have to be transformed first are
-        those of the frame that the start has. Where the result has another one, they
-        are transformed once more.
+        fewer levels than the pair has.
         """
         levels = self.levels if levels is None else min(levels, self.levels)
+        found = self._found(start, levels)
+        return found.with_fields(initial=start, initialization=initialization)
+
+    def _found(self, start: MatrixWarp | FunctionWarp, levels: int) -> Alignment:
         if not self.transform:
-            return self._solve(self.views, start, initialization, levels)
+            return self._solve(self.views, start, levels)
+        wide = approach(self, start, levels)
+        if wide is None:
+            return self.solve_in_frame(start, levels)
+        assert isinstance(self.brightness, Local)
+        assert isinstance(wide.warp, MatrixWarp | FunctionWarp)
+        fine_levels = levels_of(self.brightness.window, levels)
+        found = continued(wide, self.solve_in_frame(wide.warp, fine_levels))
+        if found.ok:
+            return found
+        again = self.solve_in_frame(start, levels)
+        return again if again.ok else found
+
+    def solve_in_frame(
+        self, start: MatrixWarp | FunctionWarp, levels: int
+    ) -> Alignment:
+        """Align what pixels become in the frame of the start.
+
+        Where the result has another frame, they are transformed once more.
+        """
+        assert self.transform is not None
         frame = self._frame(start)
-        found = self._solve(self._transformed(frame), start, initialization, levels)
+        found = self._solve(self._transformed(frame), start, levels)
         for _ in range(_MOST_FRAMES - 1):
             before, frame = frame, self._frame(found.warp)
             if not self.transform.is_changed(before, frame):
                 break
             assert isinstance(found.warp, MatrixWarp | FunctionWarp)
-            again = self._solve(
-                self._transformed(frame), found.warp, initialization, levels
-            )
+            again = self._solve(self._transformed(frame), found.warp, levels)
             if found.ok and not again.ok:
                 break
-            found = _continued(found, again)
+            found = continued(found, again)
         return found
 
     def prepared(self, start: MatrixWarp | FunctionWarp) -> Pair:
@@ -117,7 +138,10 @@ class Pair:
         window = self.brightness.window if isinstance(self.brightness, Local) else None
         if window is None and self.features.are_pixels:
             return None
-        return Transform(window=window, features=self.features)
+        features = self.features
+        if not features.are_pixels:
+            features = smoothed(features, self.views, self.weights)
+        return Transform(window=window, features=features)
 
     def _frame(self, warp: Warp) -> FloatArray:
         """Return the derivative of a warp in the middle of the reference."""
@@ -143,7 +167,6 @@ class Pair:
         self,
         views: tuple[Array, Array],
         start: MatrixWarp | FunctionWarp,
-        initialization: str,
         levels: int,
     ) -> Alignment:
         """Align from a start: one call of the core."""
@@ -175,6 +198,7 @@ class Pair:
             None if progress is None else lambda step: progress(Step(*step)),
         )
         arrays = _arrays(found["numbers"], start.n_params, views[0].shape[2])
+        shared = np.sqrt(self._shared_noise)
         warp, status = _outcome(STATUS_OF_CORE[found["status"]], arrays, start)
         is_first_kernel = found["kernel"] == self.kernel.code
         steps = found["steps"]
@@ -182,8 +206,8 @@ class Pair:
             steps,
             warp=warp,
             status=status,
-            covariance=arrays.covariance,
-            corner_std=arrays.corner_std,
+            covariance=shared**2 * arrays.covariance,
+            corner_std=shared * arrays.corner_std,
             cost=found["cost"],
             rms=found["rms"],
             correlation=found["correlation"],
@@ -192,7 +216,6 @@ class Pair:
             brightness=self._brightness(arrays),
             features=self.features.name,
             initial=start,
-            initialization=initialization,
             method=self.fine,
             kernel=(self.kernel if is_first_kernel else self.last_kernel).name,
             loss=loss.name,
@@ -205,6 +228,15 @@ class Pair:
             moving_mask=self.moving_mask,
             _stage_numbers=arrays.stages,
         )
+
+    @property
+    def _shared_noise(self) -> int:
+        """By how much the variance grows at most because channels share their noise.
+
+        The core takes channels to be independent, but features are made of the same
+        pixels: the variance of a sum of K terms is up to K times the sum of variances.
+        """
+        return self.features.channels
 
     def _brightness(self, arrays: _Arrays) -> Brightness:
         """Return the model with what was found; features have no brightness."""
@@ -237,15 +269,6 @@ class Pair:
                 start.check(self.views[0].shape)
             return start.params, 0, start.compiled
         return np.ascontiguousarray(start.matrix), _WARP_CODES[type(start)], None
-
-
-def _continued(first: Alignment, second: Alignment) -> Alignment:
-    """Return an alignment that began where another one ended, as one."""
-    fields = dict(second.__dict__)
-    stages = first.__dict__["_stage_numbers"] + fields["_stage_numbers"]
-    steps = np.concatenate([first.__dict__["_steps"], fields.pop("_steps")])
-    fields.update(initial=first.initial, iterations=len(steps), _stage_numbers=stages)
-    return Alignment.of_core(steps, **fields)
 
 
 class _Arrays(NamedTuple):

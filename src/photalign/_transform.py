@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -10,7 +10,7 @@ from photalign import _core
 from photalign._types import Array, FloatArray
 from photalign.features import Features
 
-__all__ = ["Transform", "frame_of", "magnification", "turned"]
+__all__ = ["Transform", "frame_of", "magnification", "smoothed", "turned"]
 
 # A frame that differs more has changed what features see.
 _MOST_TURN = np.radians(3.0)
@@ -18,6 +18,10 @@ _MOST_SCALING = 1.05
 
 # Added to the local variance, in standard deviations of the noise.
 _NOISE_FLOOR = 2.0
+
+# Width of the smoothing, px, where an image is nothing but noise.
+_SMOOTHING_OF_NOISE = 2.5
+_SAMPLE_ROWS = 64
 
 # Frames beyond are those of no image, but of a start that leads nowhere.
 _MOST_MAGNIFICATION = 16.0
@@ -74,6 +78,36 @@ class Transform:
             return True
         # A window is round.
         return not self.features.are_pixels and turned(before, after) > _MOST_TURN
+
+
+def smoothed(
+    features: Features,
+    views: tuple[Array, Array],
+    weights: tuple[Array | None, Array | None],
+) -> Features:
+    """Return features whose smoothing is as wide as the noisier image needs.
+
+    The noise of a gradient falls with the square of the width, so that the width
+    follows the square root of the noise, in units of what varies in the image.
+    """
+    share = max(
+        _noise_share(view, weight) for view, weight in zip(views, weights, strict=True)
+    )
+    width = _SMOOTHING_OF_NOISE * np.sqrt(share)
+    return replace(features, smoothing=max(features.smoothing, float(width)))
+
+
+def _noise_share(view: Array, weight: Array | None) -> float:
+    """Return the noise in units of the image's standard deviation, 0 to 1."""
+    rows = max(1, view.shape[0] // _SAMPLE_ROWS)
+    some = view[rows // 2 :: rows].astype(np.float64)
+    use = np.isfinite(some).all(axis=2)
+    if weight is not None:
+        use &= weight[rows // 2 :: rows, :, 0] > 0
+    variance = some[use].var(axis=0).sum() if use.any() else 0.0
+    channels = range(view.shape[2])
+    noise = sum(_core.noise_level(view, weight, c) ** 2 for c in channels)
+    return float(np.sqrt(min(noise / variance, 1.0))) if variance > 0 else 0.0
 
 
 def frame_of(jacobian: FloatArray) -> FloatArray:

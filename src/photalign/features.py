@@ -23,9 +23,11 @@ class Features:
         The word for them.
     code : int
         Their place in the core's list; -1 for the pixels themselves.
+    channels : int
+        How many channels each image has then; 1 for the pixels, whose channels stay.
     smoothing : float
         Standard deviation of the Gaussian before differences are taken, px of the
-        reference.
+        reference; more where an image is noisy.
     threshold : float
         In standard deviations that the image's noise gives a difference.
 
@@ -38,6 +40,7 @@ class Features:
 
     name: str
     code: int
+    channels: int = 1
     smoothing: float = 0.0
     threshold: float = 0.0
 
@@ -51,9 +54,11 @@ FEATURES: dict[str, Features] = {
     features.name: features
     for features in (
         Features(name="intensity", code=-1),
-        Features(name="orientation", code=0, smoothing=0.7, threshold=4.0),
-        Features(name="descriptor_fields", code=1, smoothing=0.7, threshold=4.0),
-        Features(name="census", code=2, smoothing=0.7, threshold=4.0),
+        Features(name="orientation", code=0, channels=2, smoothing=0.7, threshold=4.0),
+        Features(
+            name="descriptor_fields", code=1, channels=4, smoothing=0.7, threshold=4.0
+        ),
+        Features(name="census", code=2, channels=4, smoothing=0.7, threshold=4.0),
     )
 }
 

@@ -19,7 +19,7 @@ KINDS = pytest.mark.parametrize("kind", WARPS)
 METHODS = pytest.mark.parametrize("method", ["forward", "inverse", "esm"])
 KERNELS = pytest.mark.parametrize("kernel", TAPS)
 MODELS = pytest.mark.parametrize("model", BRIGHTNESS)
-# What is exact holds for grey levels; `test_local_normalization.py` has the laws of "local".
+# What is exact holds for grey levels; "local" has tests of its own.
 OF_PIXELS = [name for name in BRIGHTNESS if name != "local"]
 
 

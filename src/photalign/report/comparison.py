@@ -48,20 +48,56 @@ def compare(result: Alignment) -> Comparison:
     Comparison
     """
     usable = _usable(result.reference, result.reference_mask)
-    start = _resampled(result, result.initial)
-    found = _resampled(result, result.warp)
-    # In the type of the image: a double copy of a large one would be a waste.
-    gain, bias = (
-        values.astype(found.dtype)
-        for values in (result.brightness.gain, result.brightness.bias)
+    reference, start, found = _alike(
+        result.reference,
+        _resampled(result, result.initial),
+        _resampled(result, result.warp),
     )
+    gain, bias = _matching(result, reference, found, usable)
     registered = found * gain + bias
     return Comparison(
         reference=result.reference,
         registered=registered,
-        before=_difference(start, result.reference, usable),
-        after=_difference(registered, result.reference, usable),
+        before=_difference(start, reference, usable),
+        after=_difference(registered, reference, usable),
     )
+
+
+def _alike(*images: NDArray[Any]) -> tuple[NDArray[Any], ...]:
+    """Return images of as many channels: their means where the numbers differ."""
+    if len({image.shape[2:] for image in images}) == 1:
+        return images
+    return tuple(i.mean(axis=2) if i.ndim == 3 else i for i in images)
+
+
+def _matching(
+    result: Alignment,
+    reference: NDArray[Any],
+    moving: NDArray[Any],
+    usable: NDArray[np.bool_],
+) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Return the gain and bias that make the moving image look like the reference.
+
+    Features have none: where they were aligned, both images are shown with the same
+    mean and contrast, dark for bright if that is how they correspond.
+    """
+    brightness = result.brightness
+    if result.features == "intensity" and brightness.name != "local":
+        # In the type of the image: a double copy of a large one would be a waste.
+        return brightness.gain.astype(moving.dtype), brightness.bias.astype(
+            moving.dtype
+        )
+    use = usable & _all_channels(np.isfinite(moving))
+    channels = moving.shape[2:] or (1,)
+    gain, bias = np.ones(channels, moving.dtype), np.zeros(channels, moving.dtype)
+    if not use.any():
+        return gain, bias
+    ours, theirs = (image[use].reshape(-1, *channels) for image in (reference, moving))
+    ours_mean, theirs_mean = ours.mean(axis=0), theirs.mean(axis=0)
+    sign = np.sign(((ours - ours_mean) * (theirs - theirs_mean)).sum(axis=0))
+    deviation = theirs.std(axis=0)
+    np.divide(ours.std(axis=0) * sign, deviation, out=gain, where=deviation > 0)
+    return gain, (ours_mean - gain * theirs_mean).astype(moving.dtype)
 
 
 def _resampled(result: Alignment, warp: Warp) -> NDArray[Any]:

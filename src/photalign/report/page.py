@@ -28,6 +28,7 @@ from photalign.report.summary import (
     numbers,
     sentence,
     settings,
+    unit,
 )
 from photalign.report.tables import (
     corner_rows,
@@ -89,8 +90,13 @@ def _words(result: Alignment, truth: Warp | None) -> dict[str, Any]:
         "sentence": sentence(result),
         "key_figures": key_figures(result, truth),
         "numbers": numbers(result),
+        "unit": unit(result),
         "settings": settings(result),
-        "brightness": result.brightness.name,
+        "brightness": (
+            result.brightness.name
+            if result.features == "intensity"
+            else result.features
+        ),
         "parameters": parameter_rows(result, truth),
         "corners": corner_rows(result, truth),
         "rivals": rival_rows(result),
@@ -132,7 +138,7 @@ def _drawings(
         ),
         "histogram": histogram(comparison.before, comparison.after, limit),
         "gradient": css_gradient(),
-        "cost": cost_plot(result.trace),
+        "cost": cost_plot(result.trace, unit(result)),
     }
 
 

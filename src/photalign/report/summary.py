@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from photalign.brightness import Local
 from photalign.report.numbers import UNKNOWN, duration, fixed, percent, significant
 from photalign.report.tables import corner_errors
 from photalign.warps import MatrixWarp
@@ -70,7 +71,7 @@ def key_figures(result: Alignment, truth: Warp | None = None) -> list[Entry]:
     figures = [
         Entry("Corner uncertainty", uncertainty, "worst corner, x or y, 1\u00a0σ"),
         Entry("Correlation", fixed(result.correlation, 4), "1: alike up to brightness"),
-        Entry("Residual", significant(result.rms), "grey levels, rms"),
+        Entry("Residual", significant(result.rms), f"{unit(result)}, rms"),
         Entry("Overlap", percent(result.overlap), "of the reference"),
         Entry("Time", duration(result.seconds), f"{result.iterations} iterations"),
     ]
@@ -84,8 +85,8 @@ def key_figures(result: Alignment, truth: Warp | None = None) -> list[Entry]:
 def numbers(result: Alignment) -> list[Entry]:
     """Return every remaining number of the result."""
     return [
-        Entry("Residual, rms", f"{significant(result.rms, 4)} grey levels"),
-        Entry("Cost", f"{significant(result.cost, 4)} grey levels²", _COST_NOTE),
+        Entry("Residual, rms", f"{significant(result.rms, 4)} {unit(result)}"),
+        Entry("Cost", f"{significant(result.cost, 4)} ({unit(result)})²", _COST_NOTE),
         Entry("Correlation", fixed(result.correlation, 6)),
         Entry("Overlap", percent(result.overlap, 2)),
         *_brightness(result.brightness),
@@ -107,8 +108,9 @@ def settings(result: Alignment) -> list[Entry]:
         Entry("Start", _start(result.initial)),
         Entry("Method", result.method),
         Entry("Kernel", result.kernel),
-        Entry("Loss", result.loss, _scale(result.scale)),
-        Entry("Brightness", result.brightness.name),
+        Entry("Loss", result.loss, _scale(result)),
+        Entry("Brightness", result.brightness.name, _window(result.brightness)),
+        Entry("Compared", result.features),
         Entry("Pyramid", f"{result.levels} levels"),
         *_pixels(result),
     ]
@@ -119,7 +121,7 @@ def _chosen(result: Alignment) -> str:
 
 
 def _brightness(brightness: Brightness) -> list[Entry]:
-    if brightness.name == "none":
+    if brightness.name in ("none", "local"):
         return []
     bias = f"{_per_channel(brightness.bias)} grey levels"
     return [
@@ -144,9 +146,25 @@ def _masked(mask: NDArray[Any] | None) -> str:
     return f"mask keeps {percent(float(np.mean(mask > 0)))}"
 
 
-def _scale(scale: float) -> str:
+def unit(result: Alignment) -> str:
+    """Return what residuals are measured in."""
+    if result.features != "intensity":
+        return "units of the features"
+    if result.brightness.name == "local":
+        return "local standard deviations"
+    return "grey levels"
+
+
+def _scale(result: Alignment) -> str:
     """Return the scale of a loss in words; the squared loss has none, given as 0."""
-    return f"scale {significant(scale)} grey levels" if scale > 0 else ""
+    scale = result.scale
+    return f"scale {significant(scale)} {unit(result)}" if scale > 0 else ""
+
+
+def _window(brightness: Brightness) -> str:
+    if not isinstance(brightness, Local):
+        return ""
+    return f"window of {significant(brightness.window)} px"
 
 
 def _start(initial: Warp) -> str:

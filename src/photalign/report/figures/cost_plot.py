@@ -18,13 +18,15 @@ if TYPE_CHECKING:
 _Numbered = tuple[int, "Step"]
 
 
-def cost_plot(trace: Sequence[Step]) -> str:
+def cost_plot(trace: Sequence[Step], unit: str = "grey levels") -> str:
     """Draw the cost of every step, in one band per pyramid level.
 
     Parameters
     ----------
     trace : sequence of Step
         As in `Alignment.trace`; steps whose cost is not finite are left out.
+    unit : str
+        Of the residuals.
 
     Returns
     -------
@@ -47,7 +49,7 @@ def cost_plot(trace: Sequence[Step]) -> str:
     first, last = steps[0][1].cost, steps[-1][1].cost
     label = (
         f"Cost over {len(trace)} iterations on {len(bands)} levels, "
-        f"from {significant(first)} to {significant(last)} grey levels squared"
+        f"from {significant(first)} to {significant(last)} {unit} squared"
     )
     return svg("plot cost", label, body)
 
