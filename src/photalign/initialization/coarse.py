@@ -11,7 +11,7 @@ from photalign import _core
 from photalign._interpolation import Interpolation, dtype_code
 from photalign._pair import Pair
 from photalign._types import Array, FloatArray
-from photalign.initialization._detail import local_detail
+from photalign.initialization._detail import local_detail, without_bands
 from photalign.kernels import KERNELS
 
 # No image is made so small that a side has fewer pixels; it would show too little.
@@ -34,15 +34,20 @@ class SmallImage:
         rows, columns = self.pixels.shape
         return rows, columns
 
-    @cached_property
+    @property
+    def view(self) -> Array:
+        """The pixels as the core takes them, shape (H, W, 1)."""
+        return self.pixels[..., np.newaxis]
+
+    @property
     def soft_weight(self) -> Array | None:
         """The weights if they say more than NaN does, shape (H, W, 1)."""
         return self.weight[..., np.newaxis] if self._is_soft else None
 
     @cached_property
     def detail(self) -> Array:
-        """The pixels without their local mean, clipped; 0 where invalid."""
-        return local_detail(self.pixels, self.weight)
+        """The pixels without their local mean, and without bands; 0 where invalid."""
+        return without_bands(local_detail(self.pixels, self.weight), self.weight)
 
     def seen_through(self, matrix: FloatArray, shape: tuple[int, int]) -> SmallImage:
         """Return the image whose pixel x shows this one at ``matrix @ x``."""
@@ -140,7 +145,13 @@ class SmallPairs:
 
 
 def _one_channel(view: Array, weight: Array | None) -> SmallImage:
-    shifted = np.asarray(view - np.asarray(_typical_value(view)), np.float32)
+    # As in the core, what float32 cannot hold is invalid.
+    with np.errstate(over="ignore", invalid="ignore"):
+        shifted = (
+            view.astype(np.float32)
+            if view.dtype.itemsize <= 2
+            else (view - _typical_value(view)).astype(np.float32)
+        )
     planes = np.moveaxis(shifted, -1, 0)
     if weight is None:
         return _mean_of_planes(planes, None)
