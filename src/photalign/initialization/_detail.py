@@ -82,11 +82,13 @@ def _sums_along(values: Array, size: int, axis: int) -> Array:
 
     runs, run, start = values, 1, 0
     total: Array | None = None
-    while run <= size:
+    while True:
         if size & run:
             some = part(runs, start, count)
             total = some.copy() if total is None else np.add(total, some, out=total)
             start += run
+        if 2 * run > size:
+            break
         rest = runs.shape[axis] - run
         runs = part(runs, 0, rest) + part(runs, run, rest)
         run *= 2

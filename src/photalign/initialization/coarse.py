@@ -162,16 +162,18 @@ def _one_channel(view: Array, weight: Array | None) -> SmallImage:
 
 def _mean_of_planes(planes: Array, weight: Array | None) -> SmallImage:
     """Return the mean of planes (C, H, W), whose invalid pixels are NaN."""
-    pixels = planes[0] if len(planes) == 1 else planes.mean(axis=0)
+    with np.errstate(over="ignore", invalid="ignore"):
+        pixels = planes[0] if len(planes) == 1 else planes.mean(axis=0)
     valid = np.isfinite(pixels)
-    pixels = np.ascontiguousarray(pixels)
-    if not valid.all():
-        pixels = np.where(valid, pixels, np.float32(np.nan))
+    # Contrast is not compared, and squares of any pixels should fit float32.
+    largest = float(np.max(np.abs(pixels), initial=0, where=valid))
+    scale = np.float32(1 / largest if largest > 1e-30 else 0)
+    scaled = np.full(pixels.shape, np.nan, np.float32)
+    np.multiply(pixels, scale, out=scaled, where=valid)
     share = valid.astype(np.float32)
     if weight is not None:
-        largest = float(weight[0].max(initial=0))
-        share *= (weight[0] / max(largest, 1e-30)).astype(np.float32)
-    return SmallImage(pixels, share)
+        share *= (weight[0] / max(float(weight[0].max(initial=0)), 1e-30)).astype("f4")
+    return SmallImage(scaled, share)
 
 
 def _resampled(values: Array, matrix: FloatArray, shape: tuple[int, int]) -> Array:

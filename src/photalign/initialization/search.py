@@ -7,7 +7,7 @@ from functools import cached_property
 
 from photalign._pair import Pair
 from photalign.initialization.candidates import Candidate, Judge
-from photalign.initialization.coarse import SmallPairs
+from photalign.initialization.coarse import SmallImage, SmallPairs
 from photalign.initialization.fourier_mellin import turns
 from photalign.initialization.grid import grid
 from photalign.initialization.turned import Shifted, Turning
@@ -18,6 +18,8 @@ _Found = tuple[Shifted, str]
 
 SEARCHES = ("phase", "fourier_mellin", "grid")
 
+# Images that are smaller show nothing to search for.
+_LEAST_SIDE = 8
 # Pixels on a side of the images, about: on which all shifts are correlated, spectra
 # turned, and candidates refined; the second time with more of them; and of the grid's.
 _SHIFTED, _REFINED = 64, 128
@@ -56,7 +58,7 @@ class Search:
         What takes longer is tried where nothing before it is convincing.
         """
         found: list[Candidate] = []
-        if all(image.detail.any() for image in self.judge.small.images):
+        if all(_can_be_found(image) for image in self.judge.small.images):
             for candidate in self._candidates(names):
                 found.append(candidate)
                 if candidate.is_convincing:
@@ -110,3 +112,7 @@ class Search:
 
     def _refined(self, shifted: Shifted, source: str) -> Candidate:
         return self.judge.refined(self.model(shifted.matrix), source)
+
+
+def _can_be_found(image: SmallImage) -> bool:
+    return min(image.shape) >= _LEAST_SIDE and bool(image.detail.any())
