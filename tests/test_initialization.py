@@ -7,6 +7,7 @@ from functools import cache
 
 import numpy as np
 import pytest
+from skimage.data import camera
 
 import photalign as pa
 from outcomes import outcome
@@ -28,11 +29,11 @@ def turned(degrees, scale, shift):
 
 
 @cache
-def two_views(truth, *, center=(700, 650), **options):
-    return pair(photograph(), truth, SHAPE, center=center, scale=3.5, **options)
+def two_views(truth, *, center=(520, 560), **options):
+    return pair(photograph(), truth, SHAPE, center=center, scale=2.4, **options)
 
 
-def assert_found(found, views, limit=0.2):
+def assert_found(found, views, limit=0.3):
     assert found.ok
     assert views.error(found.warp) < limit
 
@@ -53,7 +54,7 @@ def test_near_start_is_not_searched_for(kind, monkeypatch):
 
 @pytest.mark.parametrize("init", ["auto", "identity"])
 def test_given_and_identical_starts_are_kept_though_they_fail(init, monkeypatch):
-    views = two_views(turned(90, 1, (0, 0)))
+    views = two_views(turned(180, 1, (0, 0)))
     monkeypatch.setattr(auto, "Search", None)
     start = Similarity.from_params([1, 0.1, 0, 0])
     model = start if init == "auto" else "similarity"
@@ -81,7 +82,7 @@ def test_any_shift_is_found(init, shift):
     views = two_views(Translation.from_params(shift), noise=5, gain=1.1)
     images = views.reference, views.moving
     found = pa.align(*images, "translation", init=init, brightness="gain_bias")
-    assert_found(found, views)
+    assert_found(found, views, limit=0.4)
     assert np.abs(found.initial.params - shift).max() < 4
 
 
@@ -91,7 +92,7 @@ def test_any_shift_is_found(init, shift):
     [
         (180, 1, (5, 3)),
         (-100, 0.55, (10, -8)),
-        (45, 1.2, (-20, 9)),
+        (160, 1.2, (-20, 9)),
         (10, 0.8, (25, 20)),
     ],
 )
@@ -132,10 +133,9 @@ def test_only_part_of_the_scene_need_be_in_both_views():
 
 
 def test_small_image_is_found_in_a_large_one():
-    scene = photograph("camera")
-    large = view(scene, Affine.identity(), (512, 512)).astype("u1")
-    truth = Translation.from_params([301.25, 160.5])
-    small = view(scene, truth, (60, 70)).astype("u1")
+    large = camera()
+    truth = Translation.from_params([300.25, 160.5])
+    small = view(large, truth, (60, 70)).astype("u1")
     found = pa.align(small, large, "translation")
     assert found.ok
     assert corner_error(found.warp, truth, small.shape) < 0.1
@@ -253,17 +253,14 @@ def test_other_scene_is_no_match_wherever_it_starts(seed):
 
 
 def test_local_optimum_at_the_identity_is_left():
-    """Fringes fit after every period; only the rest of the scene tells which is right."""
+    """Fringes fit after every period; the rest of the scene tells which is right."""
     y, x = np.mgrid[0:120, 0:400].astype(float)
+    places = np.random.default_rng(0).uniform([-50, 0], [400, 120], (90, 2))
 
     def scene(x, y):
-        blobs = sum(
-            40 * np.exp(-((x - a) ** 2 + (y - b) ** 2) / 60)
-            for a, b in np.random.default_rng(0).uniform(0, 400, (90, 2))
-        )
-        return (
-            100 + 60 * np.sin(2 * np.pi * x / 16) * np.cos(2 * np.pi * y / 16) + blobs
-        )
+        fringes = np.sin(2 * np.pi * x / 16) * np.cos(2 * np.pi * y / 16)
+        stains = sum(np.exp(-((x - a) ** 2 + (y - b) ** 2) / 60) for a, b in places)
+        return 100 + 40 * fringes + 50 * stains
 
     truth = Translation.from_params([48.0, 0.0])
     reference, moving = scene(x, y), scene(x - 48, y)
@@ -277,25 +274,31 @@ def test_local_optimum_at_the_identity_is_left():
 # Functions
 
 
+def turn(p, xy):
+    x, y = xy[:, 0] - 64.5, xy[:, 1] - 59.5
+    cosine, sine = np.cos(p[0]), np.sin(p[0])
+    moved = np.stack([cosine * x - sine * y, sine * x + cosine * y], axis=-1)
+    return moved + p[1:] + np.array([64.5, 59.5])
+
+
 def zoom(p, xy):
     center = np.array([64.5, 59.5])
     return center + np.exp(p[0]) * (xy - center) + p[1:]
 
 
-def test_function_takes_what_it_can_of_a_start():
-    truth = turned(0, 0.7, (12, -9))
-    views = two_views(truth, noise=1)
-    function = pa.warp(zoom, [0.0, 0.0, 0.0])
+@pytest.mark.parametrize("init", ["auto", "fourier_mellin"])
+def test_function_takes_what_it_can_of_a_start(init):
+    views = two_views(turned(140, 1, (22, -19)), noise=1)
+    function = pa.warp(turn, [0.0, 0.0, 0.0])
     assert not pa.align(views.reference, views.moving, function, init="identity").ok
-    for init in ("auto", "fourier_mellin"):
-        found = pa.align(views.reference, views.moving, function, init=init)
-        assert_found(found, views)
-        assert found.initialization == "fourier_mellin"
-        assert found.initial.params[0] == pytest.approx(np.log(0.7), abs=0.05)
+    found = pa.align(views.reference, views.moving, function, init=init)
+    assert_found(found, views)
+    assert found.initialization == "fourier_mellin"
+    assert found.initial.params == pytest.approx([np.deg2rad(140), 22, -19], abs=2)
 
 
 def test_function_that_cannot_turn_stays_where_it_is():
-    views = two_views(turned(90, 1, (0, 0)))
+    views = two_views(turned(180, 1, (0, 0)))
     function = pa.warp(zoom, [0.0, 0.0, 0.0])
     found = pa.align(views.reference, views.moving, function, init="fourier_mellin")
     assert found.initialization == "identity"
