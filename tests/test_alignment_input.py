@@ -111,7 +111,12 @@ def test_what_is_no_mask(name, mask, error, message):
         (np.full((3, 3), np.inf), ValueError, "expected finite numbers"),
         (np.eye(3) * 1j, TypeError, "expected real numbers"),
         ([[1, 0], [0]], ValueError, "expected"),
-        ("start.txt", ValueError, "expected one of translation"),
+        (
+            "start.txt",
+            ValueError,
+            'expected "auto", "identity", "phase", "fourier_mellin", "grid", a warp or '
+            "a matrix, got 'start.txt'",
+        ),
         ([[2, 0, 0], [0, 1, 0]], ValueError, "expected [[a, -b, tx], [b, a, ty]"),
         (pa.Affine([[2, 0, 0], [0, 1, 0]]), ValueError, "expected [[a, -b, tx]"),
     ],

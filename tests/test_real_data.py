@@ -219,3 +219,44 @@ def test_capture_range_that_the_readme_states(angle_deg, shift):
     assert (
         np.abs(found.warp.corners(image.shape) - truth.corners(image.shape)).max() < 0.1
     )
+
+
+# Starts that are searched for
+
+
+@pytest.mark.parametrize("init", ["auto", "phase", "grid"])
+@pytest.mark.parametrize("kind", ["translation", "similarity", "affine"])
+def test_sectors_with_masks_are_far_apart(kind, init):
+    """By scikit-image, whose test this is, they are 75 px apart in both directions."""
+    reference, moving = (
+        read_image(DATA / f"skimage_masked_shift/{name}X75Y75.png")
+        for name in ("Original", "Transformed")
+    )
+    found = pa.align(
+        reference,
+        moving,
+        kind,
+        init=init,
+        reference_mask=reference != 0,
+        moving_mask=moving != 0,
+    )
+    assert found.ok
+    assert corner_error(found.warp, shift(75, -75), reference.shape) < 0.01
+
+
+@pytest.mark.parametrize("init", ["phase", "grid"])
+def test_raw_stars_are_found_behind_their_pattern(init):
+    """As they come from the camera, bands and hot pixels fit best at no shift."""
+    frames = [read_fits(path) for path in sorted((DATA / "m13_fits").glob("*.fits"))]
+    found = pa.align(*frames, "translation", init=init)
+    assert found.initialization == init
+    assert corner_error(found.initial, shift(-24.6, 3.8), frames[0].shape) < 6
+
+
+@pytest.mark.parametrize("degrees", [20, 40])
+def test_rotated_specimen_needs_no_start(degrees):
+    reference = read_image(DATA / "dice_rotation/CG_000.tif")
+    moving = read_image(DATA / f"dice_rotation/CG_{degrees:03d}.tif")
+    found = pa.align(reference, moving, "euclidean")
+    assert found.ok
+    assert np.rad2deg(found.warp.params[0]) == pytest.approx(-degrees, abs=0.05)

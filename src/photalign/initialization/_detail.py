@@ -30,31 +30,72 @@ def local_detail(pixels: Array, weight: Array, window: int = WINDOW) -> Array:
     valid = weight > 0
     is_whole = bool(valid.all())
     known = pixels if is_whole else np.where(valid, pixels, np.float32(0))
-    means = _box_sums(known * weight, window) / np.maximum(
-        _box_sums(weight, window), np.float32(1e-6)
-    )
-    detail = known - means
+    detail = known - _local_mean(known, weight, window)
     if not is_whole:
         detail *= valid
-    sizes = np.abs(detail if is_whole else detail[valid])
+    # Exceptions are few, so that few pixels tell the size of the others.
+    sizes = np.abs(detail[::2, 1::2][valid[::2, 1::2]])
     if not sizes.size:
         return detail
     # A median of 0, of images that are flat in most places, says nothing.
     spread = max(
-        1.4826 * float(np.median(sizes)), 0.5 * float(np.sqrt((sizes**2).mean()))
+        1.4826 * _median(sizes), 0.5 * float(np.sqrt(sizes @ sizes / sizes.size))
     )
-    clipped: Array = np.clip(detail, -_CLIP * spread, _CLIP * spread)
-    return clipped
+    return np.clip(detail, -_CLIP * spread, _CLIP * spread, out=detail)
+
+
+def without_bands(detail: Array, weight: Array) -> Array:
+    """Return an image without what whole rows or columns have in common.
+
+    That is noise of the sensor, which stays where it is while the scene moves.
+
+    Parameters
+    ----------
+    detail, weight : ndarray, shape (H, W), float32
+        An image without its local mean, and its weights, 0 where it is invalid.
+    """
+    for axis in range(2):
+        total = np.maximum(weight.sum(axis=axis, keepdims=True), np.float32(1e-6))
+        detail = detail - (detail * weight).sum(axis=axis, keepdims=True) / total
+    return detail * (weight > 0)
+
+
+def _local_mean(known: Array, weight: Array, window: int) -> Array:
+    sums, share = _box_sums(known * weight, window), _box_sums(weight, window)
+    mean: Array = sums / np.maximum(share, np.float32(1e-6))
+    return mean
 
 
 def _box_sums(values: Array, size: int) -> Array:
     """Return the sums over squares about the pixels, with zeros around the image."""
-    half = size // 2
-    sums = values
-    for _ in range(2):
-        length = sums.shape[0]
-        running = np.zeros((length + 2 * half + 1, sums.shape[1]), np.float64)
-        np.cumsum(sums, axis=0, out=running[half + 1 : half + 1 + length])
-        running[half + 1 + length :] = running[half + length]
-        sums = (running[size:] - running[:-size]).T
-    return sums.astype(np.float32)
+    return _sums_along(_sums_along(np.pad(values, size // 2), size, 0), size, 1)
+
+
+def _sums_along(values: Array, size: int, axis: int) -> Array:
+    """Return sums of so many neighbors, of runs that double in length."""
+    count = values.shape[axis] - size + 1
+
+    def part(of: Array, start: int, length: int) -> Array:
+        return (
+            of[start : start + length] if axis == 0 else of[:, start : start + length]
+        )
+
+    runs, run, start = values, 1, 0
+    total: Array | None = None
+    while True:
+        if size & run:
+            some = part(runs, start, count)
+            total = some.copy() if total is None else np.add(total, some, out=total)
+            start += run
+        if 2 * run > size:
+            break
+        rest = runs.shape[axis] - run
+        runs = part(runs, 0, rest) + part(runs, run, rest)
+        run *= 2
+    assert total is not None
+    return total
+
+
+def _median(values: Array) -> float:
+    middle = values.size // 2
+    return float(np.partition(values, middle)[middle])

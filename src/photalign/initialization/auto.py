@@ -9,7 +9,7 @@ import numpy as np
 from photalign._pair import Pair
 from photalign.initialization.candidates import Candidate
 from photalign.initialization.functions import fitted
-from photalign.initialization.search import Search
+from photalign.initialization.search import SEARCHES, Search
 from photalign.results import Alignment
 from photalign.warps import FunctionWarp, MatrixWarp, Similarity
 
@@ -77,8 +77,9 @@ def align_by(pair: Pair, identity: MatrixWarp | FunctionWarp, search: str) -> Al
 
 
 def _search(pair: Pair, identity: MatrixWarp | FunctionWarp) -> Search:
-    is_function = isinstance(identity, FunctionWarp)
-    return Search(pair, Similarity if is_function else type(identity))
+    if isinstance(identity, FunctionWarp):
+        return Search(pair, Similarity)
+    return Search(pair, type(identity))
 
 
 def _is_trusted(result: Alignment) -> bool:
@@ -88,7 +89,7 @@ def _is_trusted(result: Alignment) -> bool:
 def _at_identity(search: Search, first: Alignment | None) -> Candidate | None:
     """Return where the identity leads to in the small images, if anywhere."""
     if first is None:
-        return search.judge.refined(search.model.identity(), "identity")
+        return search.at_identity()
     if first.ok and isinstance(first.warp, MatrixWarp):
         return search.judge.judged(first.warp, "identity")
     return None
@@ -103,7 +104,7 @@ def _other_starts(
     """Yield the best candidates that are far from each other."""
     seen: list[Candidate] = []
     least = 0.0 if here is None else _CLEARLY * here.significance
-    for candidate in search.everywhere():
+    for candidate in search.by(*SEARCHES):
         if len(seen) == _ATTEMPTS or candidate.significance < least:
             return
         if not candidate.is_plausible:
@@ -128,11 +129,11 @@ def _start_at(
 def _are_near(one: Candidate, other: Candidate, pair: Pair) -> bool:
     shape = pair.views[0].shape
     moved = one.warp.corners(shape) - other.warp.corners(shape)
-    return float(np.abs(moved).max()) < 0.05 * max(shape[:2])
+    return bool(np.abs(moved).max() < 0.05 * max(shape[:2]))
 
 
 def _is_better(search: Search, other: Alignment, here: Candidate | None) -> bool:
     if here is None or not isinstance(other.warp, MatrixWarp):
         return here is None
     there = search.judge.judged(other.warp, other.initialization)
-    return there.significance > here.significance
+    return bool(there.significance > here.significance)

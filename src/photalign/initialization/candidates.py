@@ -10,7 +10,7 @@ from photalign._pair import Pair
 from photalign._types import FloatArray
 from photalign.brightness import Normalized
 from photalign.features import FEATURES
-from photalign.initialization._detail import local_detail
+from photalign.initialization._detail import local_detail, without_bands
 from photalign.initialization.coarse import SmallPair
 from photalign.kernels import ALIGNMENT_KERNELS
 from photalign.losses import Huber, Squared
@@ -19,7 +19,7 @@ from photalign.solvers import LevenbergMarquardt
 from photalign.warps import MatrixWarp
 
 _KERNEL = ALIGNMENT_KERNELS["linear"]
-_SOLVER = LevenbergMarquardt(max_steps=30, step_tol=0.02)
+_SOLVER = LevenbergMarquardt(max_steps=12, step_tol=0.05)
 _PYRAMID = Pyramid()
 
 _CONVINCING = 0.7
@@ -60,8 +60,8 @@ class Judge:
         self._min_overlap = pair.min_overlap
         self._pair = replace(
             pair,
-            views=tuple(i.pixels[..., np.newaxis] for i in small.images),
-            weights=tuple(i.soft_weight for i in small.images),
+            views=(small.reference.view, small.moving.view),
+            weights=(small.reference.soft_weight, small.moving.soft_weight),
             kernel=_KERNEL,
             last_kernel=_KERNEL,
             fine="esm",
@@ -79,7 +79,7 @@ class Judge:
         )
 
     def refined(self, start: MatrixWarp, source: str) -> Candidate:
-        """Return what the optimizer makes of a start, which is never worse.
+        """Return what the optimizer makes of a start, or the start if it is better.
 
         Parameters
         ----------
@@ -91,7 +91,13 @@ class Judge:
         begin = type(start)(self.small.warp_at_level(start.matrix))
         found = self._pair.solve(begin, source).warp
         assert isinstance(found, MatrixWarp)
-        return self.judged(type(found)(self.small.warp_at_full(found.matrix)), source)
+        warp = type(found)(self.small.warp_at_full(found.matrix))
+        candidate = self.judged(warp, source)
+        if candidate.is_convincing:
+            return candidate
+        # Bands and glints draw the optimizer; the score does not see them.
+        unmoved = self.judged(start, source)
+        return max(candidate, unmoved, key=lambda one: one.significance)
 
     def judged(self, warp: MatrixWarp, source: str) -> Candidate:
         """Return a warp with what speaks for it in the small images.
@@ -110,7 +116,8 @@ class Judge:
         total = float(weight.sum())
         share = total / max(float(reference.weight.sum()), 1.0)
         first, second = (
-            local_detail(image.pixels, weight) for image in (reference, seen)
+            without_bands(local_detail(image.pixels, weight), weight)
+            for image in (reference, seen)
         )
         correlation = _correlation(first, second, weight)
         enough = share >= 0.8 * self._min_overlap

@@ -11,7 +11,7 @@ from photalign import _core
 from photalign._interpolation import Interpolation, dtype_code
 from photalign._pair import Pair
 from photalign._types import Array, FloatArray
-from photalign.initialization._detail import local_detail
+from photalign.initialization._detail import local_detail, without_bands
 from photalign.kernels import KERNELS
 from photalign.warps import Similarity
 
@@ -35,15 +35,20 @@ class SmallImage:
         rows, columns = self.pixels.shape
         return rows, columns
 
-    @cached_property
+    @property
+    def view(self) -> Array:
+        """The pixels as the core takes them, shape (H, W, 1)."""
+        return self.pixels[..., np.newaxis]
+
+    @property
     def soft_weight(self) -> Array | None:
         """The weights if they say more than NaN does, shape (H, W, 1)."""
         return self.weight[..., np.newaxis] if self._is_soft else None
 
     @cached_property
     def detail(self) -> Array:
-        """The pixels without their local mean, clipped; 0 where invalid."""
-        return local_detail(self.pixels, self.weight)
+        """The pixels without their local mean, and without bands; 0 where invalid."""
+        return without_bands(local_detail(self.pixels, self.weight), self.weight)
 
     def seen_through(self, matrix: FloatArray, shape: tuple[int, int]) -> SmallImage:
         """Return the image whose pixel x shows this one at ``matrix @ x``."""
@@ -152,7 +157,13 @@ def _comparable(pair: Pair) -> Pair:
 
 
 def _one_channel(view: Array, weight: Array | None) -> SmallImage:
-    shifted = np.asarray(view - np.asarray(_typical_value(view)), np.float32)
+    # As in the core, what float32 cannot hold is invalid.
+    with np.errstate(over="ignore", invalid="ignore"):
+        shifted = (
+            view.astype(np.float32)
+            if view.dtype.itemsize <= 2
+            else (view - _typical_value(view)).astype(np.float32)
+        )
     planes = np.moveaxis(shifted, -1, 0)
     if weight is None:
         return _mean_of_planes(planes, None)
@@ -163,16 +174,18 @@ def _one_channel(view: Array, weight: Array | None) -> SmallImage:
 
 def _mean_of_planes(planes: Array, weight: Array | None) -> SmallImage:
     """Return the mean of planes (C, H, W), whose invalid pixels are NaN."""
-    pixels = planes[0] if len(planes) == 1 else planes.mean(axis=0)
+    with np.errstate(over="ignore", invalid="ignore"):
+        pixels = planes[0] if len(planes) == 1 else planes.mean(axis=0)
     valid = np.isfinite(pixels)
-    pixels = np.ascontiguousarray(pixels)
-    if not valid.all():
-        pixels = np.where(valid, pixels, np.float32(np.nan))
+    # Contrast is not compared, and squares of any pixels should fit float32.
+    largest = float(np.max(np.abs(pixels), initial=0, where=valid))
+    scale = np.float32(1 / largest if largest > 1e-30 else 0)
+    scaled = np.full(pixels.shape, np.nan, np.float32)
+    np.multiply(pixels, scale, out=scaled, where=valid)
     share = valid.astype(np.float32)
     if weight is not None:
-        largest = float(weight[0].max(initial=0))
-        share *= (weight[0] / max(largest, 1e-30)).astype(np.float32)
-    return SmallImage(pixels, share)
+        share *= (weight[0] / max(float(weight[0].max(initial=0)), 1e-30)).astype("f4")
+    return SmallImage(scaled, share)
 
 
 def _resampled(values: Array, matrix: FloatArray, shape: tuple[int, int]) -> Array:

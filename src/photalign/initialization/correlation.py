@@ -11,6 +11,8 @@ from photalign._types import Array
 
 # Correlations nearer to 1 are alike: what is left is noise and rounding.
 _BEST = 0.999
+# Of the largest sum of squares, what the transforms leave where there is nothing.
+_ROUNDING = 2e-6
 
 
 class Peak(NamedTuple):
@@ -31,30 +33,33 @@ class Spectra:
     weight: Array
     pixels: Array
     squares: Array
+    shape: tuple[int, int]
+    """Of the image without the padding."""
 
     @classmethod
     def of(cls, pixels: Array, weight: Array, size: tuple[int, int]) -> Spectra:
         """Transform an image, padded with zeros to `size`."""
         weighted = pixels * weight
-        return cls(
-            *(
-                np.fft.rfft2(part, size)
-                for part in (weight, weighted, pixels * weighted)
-            )
-        )
+        parts = (weight, weighted, pixels * weighted)
+        rows, columns = pixels.shape
+        spectra = [np.fft.rfft2(part, size) for part in parts]
+        return cls(spectra[0], spectra[1], spectra[2], (rows, columns))
 
 
 @dataclass(frozen=True)
 class Correlation:
     """Correlation of two images for every shift, shapes (rows, columns) of the padding.
 
-    Shift (x, y) is in column x and row y, negative ones from the end.
+    Shift (x, y) is in column x and row y. Those beyond the moving image are negative
+    ones, from the end.
     """
 
     values: Array
     overlap: Array
     """Sum of the products of weights, px."""
     significance: Array
+    shape: tuple[int, int]
+    """Of the moving image."""
 
     def peaks(self, count: int) -> list[Peak]:
         """Return the best shifts, one of each neighborhood, the best one first."""
@@ -80,8 +85,8 @@ class Correlation:
         beside_y = self.values[[row - 1, row, (row + 1) % rows], column]
         beside_x = self.values[row, [column - 1, column, (column + 1) % columns]]
         return Peak(
-            (column + columns // 2) % columns - columns // 2 + _vertex(beside_x),
-            (row + rows // 2) % rows - rows // 2 + _vertex(beside_y),
+            column - columns * (column >= self.shape[1]) + _vertex(beside_x),
+            row - rows * (row >= self.shape[0]) + _vertex(beside_y),
             float(self.values[row, column]),
             float(self.significance[row, column]) / spread,
         )
@@ -127,17 +132,21 @@ def masked_correlation(
     overlap = np.maximum(sums(r.weight, m.weight), 1e-3)
     of_r, of_m = sums(r.pixels, m.weight), sums(r.weight, m.pixels)
     together = sums(r.pixels, m.pixels) - of_r * of_m / overlap
-    spread_r = sums(r.squares, m.weight) - of_r * of_r / overlap
-    spread_m = sums(r.weight, m.squares) - of_m * of_m / overlap
-    enough = overlap >= max(least_overlap, 1.0)
-    # Rounding leaves some of the squares where all pixels are alike.
-    floor = 1e-4 * np.maximum(spread_r.max(initial=0) * spread_m.max(initial=0), 1e-20)
+    spread_r = _spread(sums(r.squares, m.weight), of_r, overlap)
+    spread_m = _spread(sums(r.weight, m.squares), of_m, overlap)
     product = spread_r * spread_m
-    valid = enough & (spread_r > 0) & (spread_m > 0) & (product > floor)
+    valid = (overlap >= max(least_overlap, 1.0)) & (product > 0)
     values = np.where(valid, together / np.sqrt(np.where(valid, product, 1)), 0)
     values = np.clip(values, -_BEST, _BEST)
     significance = np.where(valid, np.arctanh(values) * np.sqrt(overlap), -np.inf)
-    return Correlation(values, overlap, significance)
+    return Correlation(values, overlap, significance, m.shape)
+
+
+def _spread(squares: Array, sums: Array, overlap: Array) -> Array:
+    """Return sums of squared differences to the mean, 0 where they are rounding."""
+    spread: Array = squares - sums * sums / overlap
+    spread[spread < _ROUNDING * squares.max(initial=0)] = 0
+    return spread
 
 
 def quick_length(least: int) -> int:

@@ -20,13 +20,13 @@ from photalign.sampling import Sampler
 
 # Directions over half a turn; the spectrum of a real image repeats after it.
 _ANGLES = 120
-# Frequencies, in periods per pixel: the lowest, and by how much each next one is higher.
+# Frequencies: the lowest, in periods per pixel, and the ratio from one to the next.
 _LOWEST = 0.06
 _STEP = 2 ** (1 / 16)
 _FREQUENCIES = 48
-# By how much the size may change, and how many steps of frequencies that is.
-LARGEST_SCALE = 2.1
-_REACH = int(np.ceil(np.log(LARGEST_SCALE) / np.log(_STEP)))
+# By how much the size may change, with a margin, and how many ratios that is.
+_LARGEST_SCALE = 2.1
+_REACH = int(np.ceil(np.log(_LARGEST_SCALE) / np.log(_STEP)))
 # Share of each side over which the image fades out, so that its frame makes no cross.
 _FADE = 0.1
 # The local mean is taken away from squares of so many pixels: the high-pass filter.

@@ -3,24 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import numpy as np
 
+from photalign._types import FloatArray
 from photalign.initialization.coarse import SmallPairs
 from photalign.initialization.turned import Shifted, Turning
 
-# A pixel halfway to the border moves by about one from one rotation or scale to the
-# next, so that a peak remains in between.
+# From one rotation or scale to the next a pixel halfway to the border moves by so many
+# pixels; a peak of the correlation is as wide.
 _PIXELS = 2.0
 _LARGEST_SCALE = 2.0
-# Warps that are looked at more closely.
+# Warps that are looked at more closely, and steps that are between them.
 _PEAKS = 8
+_APART = 1.5
+
+
+class _Node(NamedTuple):
+    """A rotation and a scale, with the best shift."""
+
+    angle: float
+    scale: float
+    best: Shifted
+
+    def distance(self, other: _Node) -> float:
+        """Return the larger of the differences, rad and of logarithms."""
+        turn = (self.angle - other.angle + np.pi) % (2 * np.pi) - np.pi
+        return max(abs(float(turn)), abs(float(np.log(self.scale / other.scale))))
 
 
 def grid(
     pairs: SmallPairs, side: int, *, with_rotation: bool, with_scale: bool
 ) -> Iterator[Shifted]:
-    """Yield warps of a grid that the images agree in, the best first.
+    """Yield warps of a grid under which the images agree, the best first.
 
     Parameters
     ----------
@@ -29,37 +45,38 @@ def grid(
     side : int
         Pixels of a side of the images that are correlated, about.
     with_rotation, with_scale : bool
-        Whether there is any.
+        Whether there are any others than 0 and 1.
+
+    Yields
+    ------
+    Shifted
+        Of a neighborhood of rotations and scales only the best.
     """
     small = pairs.at_most(side)
     turning = Turning(pairs, small.level)
     step = _PIXELS / (min(small.reference.shape) / 4)
-    found = [
-        (angle, scale, shifted)
-        for scale in _scales(step if with_scale else np.inf)
-        for angle in _angles(step if with_rotation else np.inf)
+    nodes = [
+        _Node(angle, scale, shifted)
+        for scale in (_scales(step) if with_scale else [1.0])
+        for angle in (_angles(step) if with_rotation else [0.0])
         for shifted in turning.peaks(angle, scale, 1)
     ]
-    found.sort(key=lambda one: -one[2].peak.significance)
+    nodes.sort(key=lambda node: -node.best.peak.significance)
     for _ in range(_PEAKS):
-        if not found:
+        if not nodes:
             return
-        angle, scale, best = found[0]
-        yield best
-        found = [one for one in found if not _is_near(one, (angle, scale), 1.5 * step)]
+        first = nodes[0]
+        yield first.best
+        nodes = [node for node in nodes if node.distance(first) > _APART * step]
 
 
-def _angles(step: float) -> np.ndarray:
-    count = max(1, int(np.ceil(2 * np.pi / step)))
+def _angles(step: float) -> FloatArray:
+    count = int(np.ceil(2 * np.pi / step))
     return 2 * np.pi * np.arange(count) / count
 
 
-def _scales(step: float) -> np.ndarray:
+def _scales(step: float) -> FloatArray:
+    """Return scales around 1, up to the largest and its inverse."""
     count = int(np.ceil(np.log(_LARGEST_SCALE) / step))
-    exponents = np.arange(-count, count + 1) / max(count, 1)
+    exponents: FloatArray = np.arange(-count, count + 1) / count
     return _LARGEST_SCALE**exponents
-
-
-def _is_near(one, other, distance: float) -> bool:
-    turned = (one[0] - other[0] + np.pi) % (2 * np.pi) - np.pi
-    return abs(turned) < distance and abs(np.log(one[1] / other[1])) < distance

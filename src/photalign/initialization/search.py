@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 
 from photalign._pair import Pair
 from photalign.initialization.candidates import Candidate, Judge
-from photalign.initialization.coarse import SmallPairs
+from photalign.initialization.coarse import SmallImage, SmallPairs
 from photalign.initialization.fourier_mellin import turns
 from photalign.initialization.grid import grid
 from photalign.initialization.turned import Shifted, Turning
 from photalign.warps import Euclidean, MatrixWarp, Similarity, Translation
 
+_Found = tuple[Shifted, str]
+"""A warp, and the search that it comes from."""
+
 SEARCHES = ("phase", "fourier_mellin", "grid")
 
+# Images that are smaller show nothing to search for.
+_LEAST_SIDE = 8
 # Pixels on a side of the images, about: on which all shifts are correlated, spectra
 # turned, and candidates refined; the second time with more of them; and of the grid's.
 _SHIFTED, _REFINED = 64, 128
@@ -42,84 +47,72 @@ class Search:
         """What refines and compares candidates."""
         return Judge(self._pairs.pair, self._pairs.at_most(_REFINED))
 
-    def everywhere(self) -> list[Candidate]:
-        """Return candidates from all searches, the best first.
+    def at_identity(self) -> Candidate:
+        """Return where the identity leads to, in images small enough to cost little."""
+        judge = Judge(self._pairs.pair, self._pairs.at_most(_SHIFTED))
+        return judge.refined(self.model.identity(), "identity")
 
-        The next search is tried where the ones before it are not convincing.
+    def by(self, *names: str) -> list[Candidate]:
+        """Return candidates from some of `SEARCHES`, the best first.
+
+        What takes longer is tried where nothing before it is convincing.
         """
         found: list[Candidate] = []
-        for candidate in self._all():
-            found.append(candidate)
-            if candidate.is_convincing:
-                break
-        return _sorted(found)
-
-    def by(self, name: str) -> list[Candidate]:
-        """Return candidates from one of `SEARCHES`, the best first."""
-        make = {
-            "phase": self._phase,
-            "fourier_mellin": self._fourier_mellin,
-            "grid": self._grid,
-        }[name]
-        found: list[Candidate] = []
-        for factor in (1,) if name == "grid" else (1, _FINER):
-            for candidate in make(factor):
+        if all(_can_be_found(image) for image in self.judge.small.images):
+            for candidate in self._candidates(names):
                 found.append(candidate)
                 if candidate.is_convincing:
-                    return _sorted(found)
-        return _sorted(found)
+                    break
+        return sorted(found, key=lambda candidate: -candidate.significance)
 
-    def _all(self) -> Iterator[Candidate]:
-        if not self._has_texture:
-            return
+    def _candidates(self, names: Sequence[str]) -> Iterator[Candidate]:
         for factor in (1, _FINER):
-            yield from self._phase(factor)
-            if self.model is not Translation:
-                yield from self._fourier_mellin(factor)
-        yield from self._grid(1)
+            yield from self._refined_best(self._found(names, factor))
+        if "grid" in names:
+            for found in self._grid():
+                yield self._refined(found, "grid")
 
-    @property
-    def _has_texture(self) -> bool:
-        return all(image.detail.any() for image in self.judge.small.images)
+    def _refined_best(self, found: Iterable[_Found]) -> Iterator[Candidate]:
+        """Refine what is outstanding, and then the best of the rest."""
+        rest = []
+        for shifted, source in found:
+            if shifted.peak.significance > _OUTSTANDING:
+                yield self._refined(shifted, source)
+            else:
+                rest.append((shifted, source))
+        rest.sort(key=lambda one: -one[0].peak.significance)
+        for shifted, source in rest[:_REFINEMENTS]:
+            yield self._refined(shifted, source)
 
-    def _phase(self, factor: int) -> Iterator[Candidate]:
-        peaks = self._turning(factor).peaks(0.0, 1.0, _SHIFTS)
-        yield from self._refined(peaks, "phase")
-
-    def _fourier_mellin(self, factor: int) -> Iterator[Candidate]:
-        if self.model is Translation:
-            yield from self._phase(factor)
+    def _found(self, names: Sequence[str], factor: int) -> Iterator[_Found]:
+        """Yield warps that were found on images larger by a factor."""
+        level = self._pairs.at_most(_SHIFTED * factor).level
+        turning = Turning(self._pairs, level)
+        uses_spectra = "fourier_mellin" in names
+        if "phase" in names or (uses_spectra and self.model is Translation):
+            for shifted in turning.peaks(0.0, 1.0, _SHIFTS):
+                yield shifted, "phase"
+        if not uses_spectra or self.model is Translation:
             return
-        small = self._pairs.at_most(_REFINED * factor)
-        turning = self._turning(factor)
-        count = _TURNS if factor == 1 else _MORE_TURNS
-        with_scale = self.model is Similarity
-        kept = []
-        for angle, scale in turns(small, count, with_scale=with_scale):
+        for angle, scale in turns(
+            self._pairs.at_most(_REFINED * factor),
+            _TURNS if factor == 1 else _MORE_TURNS,
+            with_scale=self.model is Similarity,
+        ):
             for shifted in turning.peaks(angle, scale, 1):
-                if shifted.peak.significance > _OUTSTANDING:
-                    yield from self._refined([shifted], "fourier_mellin")
-                else:
-                    kept.append(shifted)
-        kept.sort(key=lambda shifted: -shifted.peak.significance)
-        yield from self._refined(kept[:_REFINEMENTS], "fourier_mellin")
+                yield shifted, "fourier_mellin"
 
-    def _grid(self, factor: int) -> Iterator[Candidate]:
-        found = grid(
+    def _grid(self) -> Iterator[Shifted]:
+        return grid(
             self._pairs,
-            _GRID * factor,
+            _GRID,
             with_rotation=self.model is not Translation,
             with_scale=self.model is Similarity,
         )
-        yield from self._refined(found, "grid")
 
-    def _turning(self, factor: int) -> Turning:
-        return Turning(self._pairs, self._pairs.at_most(_SHIFTED * factor).level)
-
-    def _refined(self, warps: Iterable[Shifted], source: str) -> Iterator[Candidate]:
-        for shifted in warps:
-            yield self.judge.refined(self.model(shifted.matrix), source)
+    def _refined(self, shifted: Shifted, source: str) -> Candidate:
+        return self.judge.refined(self.model(shifted.matrix), source)
 
 
-def _sorted(found: list[Candidate]) -> list[Candidate]:
-    return sorted(found, key=lambda candidate: -candidate.significance)
+def _can_be_found(image: SmallImage) -> bool:
+    return min(image.shape) >= _LEAST_SIDE and bool(image.detail.any())
