@@ -150,7 +150,7 @@ class Loop {
           fresh = true;
           continue;
         }
-        return settled();
+        return fresh ? Status::converged : settled();
       }
       bool accepted = false;
       if (std::isfinite(motion)) {
