@@ -243,6 +243,33 @@ class Loop {
   double first_motion_ = 0;  // of the least damped step from `state_`
 };
 
+// Standard deviation of the normal distribution that residuals near 0 are drawn from, whatever the
+// others are: where the mean square of those within a cut agrees with it, from the first quartile
+// on (Bab-Hadiashar and Suter, 1999).
+double scale_of_core(std::vector<float> residuals) {
+  constexpr double quartile = 0.3186;  // of |r|, in standard deviations
+  constexpr double cut = 2.5;
+  constexpr double within_cut = 0.9113;  // variance of what is within
+  constexpr int rounds = 20;
+  const auto at = residuals.begin() + static_cast<std::ptrdiff_t>(residuals.size() / 4);
+  std::nth_element(residuals.begin(), at, residuals.end());
+  double scale = *at / quartile;
+  for (int round = 0; round < rounds; ++round) {
+    const auto limit = static_cast<float>(cut * scale);
+    float squares = 0, count = 0;
+    for (const float r : residuals) {
+      const bool inside = r <= limit;
+      squares += inside ? r * r : 0;
+      count += inside ? 1 : 0;
+    }
+    const double next = std::sqrt(squares / count / within_cut);
+    const bool settled = !(std::abs(next - scale) > 1e-3 * scale);
+    scale = next;
+    if (settled) break;
+  }
+  return scale;
+}
+
 }  // namespace
 
 LoopResult optimize(LevelProblem& problem, State start, const LoopOptions& options,
@@ -282,18 +309,16 @@ void fit_gain_bias(const Evaluation& at, State& state) {
 }
 
 double residual_scale(LevelProblem& problem, const State& state) {
-  constexpr std::int64_t wanted = 20000;
-  std::vector<float> residuals = problem.residuals(state, wanted);
+  constexpr std::int64_t wanted = 10000;
+  const std::vector<float> residuals = problem.residuals(state, wanted);
   const DType dtype = problem.pass().reference.dtype;
   const bool is_rounded = dtype == DType::u8 || dtype == DType::u16;
-  double least = is_rounded ? 0.1 : least_scale;
+  const double least = is_rounded ? 0.1 : least_scale;
   if (residuals.empty()) return least;
   // Squares in units of the scale's must be float32, also where most residuals are 0.
-  least = std::max(least, std::numeric_limits<float>::epsilon() *
-                              static_cast<double>(*std::ranges::max_element(residuals)));
-  const auto middle = residuals.begin() + static_cast<std::ptrdiff_t>(residuals.size() / 2);
-  std::nth_element(residuals.begin(), middle, residuals.end());
-  return std::max(1.4826 * static_cast<double>(*middle), least);
+  const double largest = *std::ranges::max_element(residuals);
+  return std::max(
+      {scale_of_core(residuals), least, std::numeric_limits<float>::epsilon() * largest});
 }
 
 }  // namespace photalign
