@@ -34,11 +34,11 @@ std::span<const WarpKind> models_to(WarpKind kind) {
 }  // namespace
 
 State CoarseLevels::descend(const State& begin) {
-  State state = begin;
-  for (int level = options_.levels - 1; level > 0; --level)
-    state = refined(state, level, options_.warp,
-                    level + 1 < options_.levels ? most_steps : options_.max_steps)
-                .state;
+  const int coarsest = options_.levels - 1;
+  if (coarsest == 0) return begin;
+  State state = with_last_model(begin, coarsest, options_.max_steps).state;
+  for (int level = coarsest - 1; level > 0; --level)
+    state = refined(state, level, options_.warp, {.max_steps = most_steps}).state;
   return state;
 }
 
@@ -51,11 +51,11 @@ State CoarseLevels::search(const State& begin, const State& descended) {
     };
     const bool coarsest = !best, small = coarsest || is_small(level);
     const State& above = coarsest ? begin : best->state;
-    if (!coarsest) consider(refined(above, level, options_.warp, most_steps));
-    if (small) consider(through_models(above, level));
+    if (!coarsest) consider(refined(above, level, options_.warp, {.max_steps = most_steps}));
+    if (small) consider(through_models(above, level, coarsest));
     if (small && !coarsest) {
-      consider(refined(begin, level, options_.warp, most_steps));
-      consider(through_models(begin, level));
+      consider(with_last_model(begin, level, most_steps));
+      consider(through_models(begin, level, true));
     }
     best = std::move(here);
   }
@@ -63,30 +63,48 @@ State CoarseLevels::search(const State& begin, const State& descended) {
   return is_better(*best, {descended, best->scale}, 1) ? best->state : descended;
 }
 
+// From far away. A robust loss is begun with both ways: outliers can lead astray one that begins
+// with all pixels, and the motion of the start another one that takes what it explains.
+CoarseLevels::Candidate CoarseLevels::with_last_model(const State& state, int level,
+                                                      int max_steps) {
+  Candidate narrow = refined(state, level, options_.warp, {.max_steps = max_steps});
+  if (!is_robust()) return narrow;
+  Candidate wide =
+      refined(state, level, options_.warp, {.max_steps = max_steps, .is_graduated = true});
+  return is_better(wide, narrow, level) ? wide : narrow;
+}
+
+bool CoarseLevels::is_robust() const { return options_.loss != LossKind::squared; }
+
 bool CoarseLevels::is_small(int level) const {
   const LevelGrid grid = problems_.grid(level);
   return grid.width * grid.height <= few_pixels;
 }
 
-CoarseLevels::Candidate CoarseLevels::through_models(const State& state, int level) {
+CoarseLevels::Candidate CoarseLevels::through_models(const State& state, int level, bool is_far) {
   Candidate found{state};
-  if (options_.function) return refined(state, level, options_.warp, most_steps);
-  for (const WarpKind kind : models_to(options_.warp))
-    found = refined(found.state, level, kind,
-                    kind == options_.warp ? most_steps : most_steps_of_simpler);
-  return found;
+  Way way{.max_steps = most_steps_of_simpler, .is_graduated = is_far && is_robust()};
+  if (!options_.function)
+    for (const WarpKind kind : models_to(options_.warp)) {
+      if (kind == options_.warp) break;
+      found = refined(found.state, level, kind, way);
+      way.is_graduated = false;
+    }
+  way.max_steps = most_steps;
+  return refined(found.state, level, options_.warp, way);
 }
 
 // `state` is in coordinates of level 0.
 CoarseLevels::Candidate CoarseLevels::refined(const State& state, int level, WarpKind kind,
-                                              int max_steps) {
+                                              const Way& way) {
   const Stopwatch::Lap lap = problems_.stopwatch().lap(Stage::coarse_levels);
   LevelProblem problem = problems_.at(level, Kernel::linear, state, kind);
   State at_level = state;
   problem.warp().to_level(at_level);
   problem.select_part(problem.grid().width * problem.grid().height > many_pixels);
   LoopOptions options = problems_.loop_options(level);
-  options.max_steps = std::min(options.max_steps, max_steps);
+  options.max_steps = std::min(options.max_steps, way.max_steps);
+  options.is_graduated = way.is_graduated;
   LoopResult found = optimize(problem, at_level, options, on_step_);
   // A coarse level that fails has nothing to say; the next one starts where it started.
   if (found.status != Status::converged && found.status != Status::step_limit &&
