@@ -67,11 +67,15 @@ State CoarseLevels::search(const State& begin, const State& descended) {
 // with all pixels, and the motion of the start another one that takes what it explains.
 CoarseLevels::Candidate CoarseLevels::with_last_model(const State& state, int level,
                                                       int max_steps) {
-  Candidate narrow = refined(state, level, options_.warp, {.max_steps = max_steps});
-  if (!is_robust()) return narrow;
-  Candidate wide =
-      refined(state, level, options_.warp, {.max_steps = max_steps, .is_graduated = true});
-  return is_better(wide, narrow, level) ? wide : narrow;
+  Candidate best = refined(state, level, options_.warp, {.max_steps = max_steps});
+  if (!is_robust()) return best;
+  const auto consider = [&](Candidate other) {
+    if (is_better(other, best, level)) best = std::move(other);
+  };
+  consider(refined(state, level, options_.warp, {.max_steps = max_steps, .is_graduated = true}));
+  consider(through_models(state, level, false));
+  consider(through_models(state, level, true));
+  return best;
 }
 
 bool CoarseLevels::is_robust() const { return options_.loss != LossKind::squared; }
@@ -134,7 +138,11 @@ bool CoarseLevels::could_match(const State& state) {
   State at_level = state;
   problem.warp().to_level(at_level);
   problem.select_part(problem.grid().width * problem.grid().height > many_pixels);
-  problem.set_loss(LossKind::squared);
+  if (is_robust()) {
+    const double scale =
+        options_.loss_scale > 0 ? options_.loss_scale : residual_scale(problem, at_level);
+    problem.set_threshold(options_.tuning * scale);
+  }
   return !(significance(problem, at_level) <= significant);
 }
 
