@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <limits>
 #include <utility>
 
 #include "photalign/significance.hpp"
@@ -17,6 +18,7 @@ constexpr std::int64_t few_pixels = 1 << 12;
 // A level that the next coarser one leads to takes no more steps than this, or it was led astray.
 constexpr int most_steps = 20;
 constexpr int most_steps_of_simpler = 10;
+constexpr int most_shift = 2;  // pixels of the coarsest level
 // Correlations of less than so many standard deviations will not be found significant by the
 // finest level either, which has four times the pixels.
 constexpr double significant = 3;
@@ -75,6 +77,8 @@ CoarseLevels::Candidate CoarseLevels::with_last_model(const State& state, int le
   consider(refined(state, level, options_.warp, {.max_steps = max_steps, .is_graduated = true}));
   consider(through_models(state, level, false));
   consider(through_models(state, level, true));
+  if (!options_.function && level + 1 == options_.levels)
+    consider(through_models(shifted(state, level), level, false));
   return best;
 }
 
@@ -118,7 +122,8 @@ CoarseLevels::Candidate CoarseLevels::refined(const State& state, int level, War
   return {std::move(found.state), found.scale};
 }
 
-// By the loss over the pixels valid for both, with the sharper scale.
+// By the mean loss over the pixels valid for both, with the sharper scale. One that sees less of
+// the moving image has to be so much better.
 bool CoarseLevels::is_better(const Candidate& one, const Candidate& other, int level) {
   const Stopwatch::Lap lap = problems_.stopwatch().lap(Stage::coarse_levels);
   LevelProblem problem = problems_.at(level, Kernel::linear, one.state);
@@ -127,9 +132,31 @@ bool CoarseLevels::is_better(const Candidate& one, const Candidate& other, int l
   State first = one.state, second = other.state;
   problem.warp().to_level(first);
   problem.warp().to_level(second);
-  const Evaluation found = problem.evaluate(first, &second);
+  const Evaluation of_other = problem.evaluate(second);
+  const Evaluation found = problem.evaluate(first, &second, &of_other);
   return found.overlap() >= options_.min_overlap && found.total.both > 0 &&
-         found.total.both_rho < found.total.both_rho_previous;
+         found.total.both_rho * of_other.overlap() <
+             found.total.both_rho_previous * found.overlap();
+}
+
+// The shift of a start by a pixel or two of the level after which most residuals are small.
+State CoarseLevels::shifted(const State& state, int level) {
+  const Stopwatch::Lap lap = problems_.stopwatch().lap(Stage::coarse_levels);
+  LevelProblem problem = problems_.at(level, Kernel::linear, state, WarpKind::translation);
+  State at_level = state, best = state;
+  problem.warp().to_level(at_level);
+  double least = std::numeric_limits<double>::infinity();
+  for (int y = -most_shift; y <= most_shift; ++y)
+    for (int x = -most_shift; x <= most_shift; ++x) {
+      State there = at_level;
+      there.warp = at_level.warp * Matrix3{1, 0, 1.0 * x, 0, 1, 1.0 * y, 0, 0, 1};
+      const double scale = residual_scale(problem, there);
+      if (!(scale < least)) continue;
+      least = scale;
+      best = there;
+      problem.warp().to_full(best);
+    }
+  return best;
 }
 
 bool CoarseLevels::could_match(const State& state) {
