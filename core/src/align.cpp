@@ -283,7 +283,7 @@ class Alignment {
       return ending.status;
     if (result.overlap < options_.min_overlap) return Status::too_little_overlap;
     // Student's t of a correlation, with as many samples as there are uncorrelated residuals.
-    const double r = result.correlation;
+    const double r = ending.conclusion.review.weighted_correlation(ending.concluded);
     const double degrees =
         ending.conclusion.review.total.pixels / ending.noise.samples_per_degree();
     const bool matched = r > 0 && r * r * degrees > significant * significant * (1 - r * r);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <limits>
 #include <utility>
 
 #include "photalign/significance.hpp"
@@ -17,6 +18,7 @@ constexpr std::int64_t few_pixels = 1 << 12;
 // A level that the next coarser one leads to takes no more steps than this, or it was led astray.
 constexpr int most_steps = 20;
 constexpr int most_steps_of_simpler = 10;
+constexpr int most_shift = 2;  // pixels of the coarsest level
 // Correlations of less than so many standard deviations will not be found significant by the
 // finest level either, which has four times the pixels.
 constexpr double significant = 3;
@@ -34,11 +36,11 @@ std::span<const WarpKind> models_to(WarpKind kind) {
 }  // namespace
 
 State CoarseLevels::descend(const State& begin) {
-  State state = begin;
-  for (int level = options_.levels - 1; level > 0; --level)
-    state = refined(state, level, options_.warp,
-                    level + 1 < options_.levels ? most_steps : options_.max_steps)
-                .state;
+  const int coarsest = options_.levels - 1;
+  if (coarsest == 0) return begin;
+  State state = with_last_model(begin, coarsest, options_.max_steps).state;
+  for (int level = coarsest - 1; level > 0; --level)
+    state = refined(state, level, options_.warp, {.max_steps = most_steps}).state;
   return state;
 }
 
@@ -51,11 +53,11 @@ State CoarseLevels::search(const State& begin, const State& descended) {
     };
     const bool coarsest = !best, small = coarsest || is_small(level);
     const State& above = coarsest ? begin : best->state;
-    if (!coarsest) consider(refined(above, level, options_.warp, most_steps));
-    if (small) consider(through_models(above, level));
+    if (!coarsest) consider(refined(above, level, options_.warp, {.max_steps = most_steps}));
+    if (small) consider(through_models(above, level, coarsest));
     if (small && !coarsest) {
-      consider(refined(begin, level, options_.warp, most_steps));
-      consider(through_models(begin, level));
+      consider(with_last_model(begin, level, most_steps));
+      consider(through_models(begin, level, true));
     }
     best = std::move(here);
   }
@@ -63,30 +65,54 @@ State CoarseLevels::search(const State& begin, const State& descended) {
   return is_better(*best, {descended, best->scale}, 1) ? best->state : descended;
 }
 
+// From far away. A robust loss is begun with both ways: outliers can lead astray one that begins
+// with all pixels, and the motion of the start another one that takes what it explains.
+CoarseLevels::Candidate CoarseLevels::with_last_model(const State& state, int level,
+                                                      int max_steps) {
+  Candidate best = refined(state, level, options_.warp, {.max_steps = max_steps});
+  if (!is_robust()) return best;
+  const auto consider = [&](Candidate other) {
+    if (is_better(other, best, level)) best = std::move(other);
+  };
+  consider(refined(state, level, options_.warp, {.max_steps = max_steps, .is_graduated = true}));
+  consider(through_models(state, level, false));
+  consider(through_models(state, level, true));
+  if (!options_.function && level + 1 == options_.levels)
+    consider(through_models(shifted(state, level), level, false));
+  return best;
+}
+
+bool CoarseLevels::is_robust() const { return options_.loss != LossKind::squared; }
+
 bool CoarseLevels::is_small(int level) const {
   const LevelGrid grid = problems_.grid(level);
   return grid.width * grid.height <= few_pixels;
 }
 
-CoarseLevels::Candidate CoarseLevels::through_models(const State& state, int level) {
+CoarseLevels::Candidate CoarseLevels::through_models(const State& state, int level, bool is_far) {
   Candidate found{state};
-  if (options_.function) return refined(state, level, options_.warp, most_steps);
-  for (const WarpKind kind : models_to(options_.warp))
-    found = refined(found.state, level, kind,
-                    kind == options_.warp ? most_steps : most_steps_of_simpler);
-  return found;
+  Way way{.max_steps = most_steps_of_simpler, .is_graduated = is_far && is_robust()};
+  if (!options_.function)
+    for (const WarpKind kind : models_to(options_.warp)) {
+      if (kind == options_.warp) break;
+      found = refined(found.state, level, kind, way);
+      way.is_graduated = false;
+    }
+  way.max_steps = most_steps;
+  return refined(found.state, level, options_.warp, way);
 }
 
 // `state` is in coordinates of level 0.
 CoarseLevels::Candidate CoarseLevels::refined(const State& state, int level, WarpKind kind,
-                                              int max_steps) {
+                                              const Way& way) {
   const Stopwatch::Lap lap = problems_.stopwatch().lap(Stage::coarse_levels);
   LevelProblem problem = problems_.at(level, Kernel::linear, state, kind);
   State at_level = state;
   problem.warp().to_level(at_level);
   problem.select_part(problem.grid().width * problem.grid().height > many_pixels);
   LoopOptions options = problems_.loop_options(level);
-  options.max_steps = std::min(options.max_steps, max_steps);
+  options.max_steps = std::min(options.max_steps, way.max_steps);
+  options.is_graduated = way.is_graduated;
   LoopResult found = optimize(problem, at_level, options, on_step_);
   // A coarse level that fails has nothing to say; the next one starts where it started.
   if (found.status != Status::converged && found.status != Status::step_limit &&
@@ -96,7 +122,8 @@ CoarseLevels::Candidate CoarseLevels::refined(const State& state, int level, War
   return {std::move(found.state), found.scale};
 }
 
-// By the loss over the pixels valid for both, with the sharper scale.
+// By the mean loss over the pixels valid for both, with the sharper scale. One that sees less of
+// the moving image has to be so much better.
 bool CoarseLevels::is_better(const Candidate& one, const Candidate& other, int level) {
   const Stopwatch::Lap lap = problems_.stopwatch().lap(Stage::coarse_levels);
   LevelProblem problem = problems_.at(level, Kernel::linear, one.state);
@@ -105,9 +132,31 @@ bool CoarseLevels::is_better(const Candidate& one, const Candidate& other, int l
   State first = one.state, second = other.state;
   problem.warp().to_level(first);
   problem.warp().to_level(second);
-  const Evaluation found = problem.evaluate(first, &second);
+  const Evaluation of_other = problem.evaluate(second);
+  const Evaluation found = problem.evaluate(first, &second, &of_other);
   return found.overlap() >= options_.min_overlap && found.total.both > 0 &&
-         found.total.both_rho < found.total.both_rho_previous;
+         found.total.both_rho * of_other.overlap() <
+             found.total.both_rho_previous * found.overlap();
+}
+
+// The shift of a start by a pixel or two of the level after which most residuals are small.
+State CoarseLevels::shifted(const State& state, int level) {
+  const Stopwatch::Lap lap = problems_.stopwatch().lap(Stage::coarse_levels);
+  LevelProblem problem = problems_.at(level, Kernel::linear, state, WarpKind::translation);
+  State at_level = state, best = state;
+  problem.warp().to_level(at_level);
+  double least = std::numeric_limits<double>::infinity();
+  for (int y = -most_shift; y <= most_shift; ++y)
+    for (int x = -most_shift; x <= most_shift; ++x) {
+      State there = at_level;
+      there.warp = at_level.warp * Matrix3{1, 0, 1.0 * x, 0, 1, 1.0 * y, 0, 0, 1};
+      const double scale = residual_scale(problem, there);
+      if (!(scale < least)) continue;
+      least = scale;
+      best = there;
+      problem.warp().to_full(best);
+    }
+  return best;
 }
 
 bool CoarseLevels::could_match(const State& state) {
@@ -116,7 +165,11 @@ bool CoarseLevels::could_match(const State& state) {
   State at_level = state;
   problem.warp().to_level(at_level);
   problem.select_part(problem.grid().width * problem.grid().height > many_pixels);
-  problem.set_loss(LossKind::squared);
+  if (is_robust()) {
+    const double scale =
+        options_.loss_scale > 0 ? options_.loss_scale : residual_scale(problem, at_level);
+    problem.set_threshold(options_.tuning * scale);
+  }
   return !(significance(problem, at_level) <= significant);
 }
 

@@ -19,6 +19,8 @@ constexpr double scale_change = 0.02;     // relative: below this the loss's sca
 constexpr int scale_rounds = 3;
 constexpr double stalled = 100;  // steps that fail are the noise floor up to this many tolerances
 constexpr double coarse_stalled = 10;  // the same on coarse levels, where the next level goes on
+constexpr double tightening = 2;       // of the threshold, from step to step
+constexpr std::int64_t few_residuals = 10000;
 constexpr double least_scale = 1e-15;  // of a loss: its square is a float32
 constexpr double most_repeated =
     0.5;  // share of a step that the next may repeat to be extrapolated
@@ -77,29 +79,64 @@ class Loop {
   bool robust() const { return problem_.pass().loss != LossKind::squared; }
   bool estimates_scale() const { return robust() && options_.loss_scale == 0; }
 
-  void update_scale() {
-    scale_ = options_.loss_scale > 0 ? options_.loss_scale : residual_scale(problem_, state_);
+  void use_scale(double scale) {
+    scale_ = scale;
     problem_.set_threshold(options_.tuning * scale_);
+  }
+  double scale_here() {
+    return options_.loss_scale > 0 ? options_.loss_scale : residual_scale(problem_, state_);
   }
 
   void begin() {
-    if (problem_.has_brightness()) {
-      // Contrast and mean first, without the loss: a wrong gain would look like outliers
-      // everywhere.
-      const LossKind loss = problem_.pass().loss;
-      problem_.set_loss(LossKind::squared);
-      match_contrast(problem_.evaluate(state_), state_);
-      problem_.set_loss(loss);
+    if (problem_.has_brightness()) adjust_brightness();
+    if (robust()) {
+      const double scale = scale_here();
+      is_wide_ = options_.is_graduated;
+      use_scale(is_wide_ ? std::max(scale, convex_scale()) : scale);
     }
-    if (robust()) update_scale();
     here_ = problem_.evaluate(state_);
+  }
+
+  // Contrast and mean first, without the loss: a wrong gain would look like outliers everywhere.
+  // But outliers may be what makes them different; then more residuals are small without.
+  void adjust_brightness() {
+    const LossKind loss = problem_.pass().loss;
+    problem_.set_loss(LossKind::squared);
+    State matched = state_;
+    match_contrast(problem_.evaluate(state_), matched);
+    problem_.set_loss(loss);
+    if (robust() && residual_scale(problem_, state_) < residual_scale(problem_, matched)) return;
+    state_ = std::move(matched);
+  }
+
+  // With which no residual is beyond the point where the influence of redescending losses begins to
+  // fall.
+  double convex_scale() {
+    constexpr double turn = 0.4;  // in units of the threshold, about, for all of them
+    const std::vector<float> residuals = problem_.residuals(state_, few_residuals);
+    if (residuals.empty()) return 0;
+    return *std::ranges::max_element(residuals) / turn / options_.tuning;
+  }
+
+  // Graduated non-convexity (Blake and Zisserman, 1987; Black and Rangarajan, 1996): step by step
+  // the threshold comes down to where the residuals are.
+  void tighten() {
+    const double wanted = scale_here(), next = scale_ / tightening;
+    is_wide_ = next > wanted;
+    use_scale(std::max(wanted, next));
+    here_ = problem_.evaluate(state_);
+    accepted_ = false;  // the next step has nothing to do with the last
   }
 
   // True if the loss's scale had still to be corrected, so that the loop must go on.
   bool rescaled() {
+    if (is_wide_) {
+      tighten();
+      return true;
+    }
     if (!estimates_scale() || ++rounds_ > scale_rounds) return false;
     const double before = scale_;
-    update_scale();
+    use_scale(scale_here());
     if (std::abs(scale_ - before) <= scale_change * before) return false;
     here_ = problem_.evaluate(state_);
     accepted_ = false;  // the next step has nothing to do with the last
@@ -150,7 +187,7 @@ class Loop {
           fresh = true;
           continue;
         }
-        return settled();
+        return fresh ? Status::converged : settled();
       }
       bool accepted = false;
       if (std::isfinite(motion)) {
@@ -170,6 +207,7 @@ class Loop {
       if (accepted) {
         control.accepted();
         if (motion < pixel()) come_near();
+        if (is_wide_) tighten();
       } else {
         if (options_.level > 0 && motion < coarse_stalled * options_.step_tol && !robust())
           return Status::converged;
@@ -235,6 +273,7 @@ class Loop {
   State state_;
   Evaluation here_;
   double scale_ = 0;
+  bool is_wide_ = false;  // the threshold has still to be tightened
   int steps_ = 0;
   int rounds_ = 0;
   bool accepted_ = false;
@@ -242,6 +281,33 @@ class Loop {
   double last_motion_ = 0;
   double first_motion_ = 0;  // of the least damped step from `state_`
 };
+
+// Standard deviation of the normal distribution that residuals near 0 are drawn from, whatever the
+// others are: where the mean square of those within a cut agrees with it, from the first quartile
+// on (Bab-Hadiashar and Suter, 1999).
+double scale_of_core(std::vector<float> residuals) {
+  constexpr double quartile = 0.3186;  // of |r|, in standard deviations
+  constexpr double cut = 2.5;
+  constexpr double within_cut = 0.9113;  // variance of what is within
+  constexpr int rounds = 20;
+  const auto at = residuals.begin() + static_cast<std::ptrdiff_t>(residuals.size() / 4);
+  std::nth_element(residuals.begin(), at, residuals.end());
+  double scale = *at / quartile;
+  for (int round = 0; round < rounds; ++round) {
+    const auto limit = static_cast<float>(cut * scale);
+    float squares = 0, count = 0;
+    for (const float r : residuals) {
+      const bool inside = r <= limit;
+      squares += inside ? r * r : 0;
+      count += inside ? 1 : 0;
+    }
+    const double next = std::sqrt(squares / count / within_cut);
+    const bool settled = !(std::abs(next - scale) > 1e-3 * scale);
+    scale = next;
+    if (settled) break;
+  }
+  return scale;
+}
 
 }  // namespace
 
@@ -282,18 +348,15 @@ void fit_gain_bias(const Evaluation& at, State& state) {
 }
 
 double residual_scale(LevelProblem& problem, const State& state) {
-  constexpr std::int64_t wanted = 20000;
-  std::vector<float> residuals = problem.residuals(state, wanted);
+  const std::vector<float> residuals = problem.residuals(state, few_residuals);
   const DType dtype = problem.pass().reference.dtype;
   const bool is_rounded = dtype == DType::u8 || dtype == DType::u16;
-  double least = is_rounded ? 0.1 : least_scale;
+  const double least = is_rounded ? 0.1 : least_scale;
   if (residuals.empty()) return least;
   // Squares in units of the scale's must be float32, also where most residuals are 0.
-  least = std::max(least, std::numeric_limits<float>::epsilon() *
-                              static_cast<double>(*std::ranges::max_element(residuals)));
-  const auto middle = residuals.begin() + static_cast<std::ptrdiff_t>(residuals.size() / 2);
-  std::nth_element(residuals.begin(), middle, residuals.end());
-  return std::max(1.4826 * static_cast<double>(*middle), least);
+  const double largest = *std::ranges::max_element(residuals);
+  return std::max(
+      {scale_of_core(residuals), least, std::numeric_limits<float>::epsilon() * largest});
 }
 
 }  // namespace photalign

@@ -151,27 +151,41 @@ CommonLosses compare_rows(LevelProblem& problem, const State& state, const State
   return total;
 }
 
-Review::Contrast Review::contrast(const State& state) const {
-  Contrast sum;
-  for (std::size_t c = 0; c < channels.size(); ++c) {
-    const ReviewSums& s = channels[c];
-    if (!(s.one > 0)) continue;
-    const double mm = s.mm - s.m * s.m / s.one;
-    const double mr = s.mr - s.m * s.r / s.one;
-    const double rr = s.rr - s.r * s.r / s.one;
-    const double g = state.gain[c];
-    // reference = g m + b - r
-    sum.product += g * mm - mr;
-    sum.moving += mm;
-    sum.reference += g * g * mm - 2 * g * mr + rr;
-  }
-  return sum;
+// Sums of a channel whose reference is gain m + bias - r.
+void Review::add_contrast(double one, double r, double m, double mr, double rr, double mm,
+                          double gain, Contrast& sum) {
+  if (!(one > 0)) return;
+  const double about_mm = mm - m * m / one;
+  const double about_mr = mr - m * r / one;
+  const double about_rr = rr - r * r / one;
+  sum.product += gain * about_mm - about_mr;
+  sum.moving += about_mm;
+  sum.reference += gain * gain * about_mm - 2 * gain * about_mr + about_rr;
+}
+
+double Review::correlation_of(const Contrast& sum) {
+  const double r = sum.product / std::sqrt(sum.moving * sum.reference);
+  return std::isfinite(r) ? std::clamp(r, -1.0, 1.0) : 0;
 }
 
 double Review::correlation(const State& state) const {
-  const Contrast sum = contrast(state);
-  const double r = sum.product / std::sqrt(sum.moving * sum.reference);
-  return std::isfinite(r) ? std::clamp(r, -1.0, 1.0) : 0;
+  Contrast sum;
+  for (std::size_t c = 0; c < channels.size(); ++c) {
+    const ReviewSums& s = channels[c];
+    add_contrast(s.one, s.r, s.m, s.mr, s.rr, s.mm, state.gain[c], sum);
+  }
+  return correlation_of(sum);
+}
+
+double Review::weighted_correlation(const State& state) const {
+  Contrast sum;
+  for (std::size_t c = 0; c < channels.size(); ++c) {
+    const ReviewSums& s = channels[c];
+    if (s.weighted_mm == 0) return correlation(state);
+    add_contrast(s.weights, s.weighted_r, s.weighted_m, s.weighted_mr, s.weighted_rr, s.weighted_mm,
+                 state.gain[c], sum);
+  }
+  return correlation_of(sum);
 }
 
 double Noise::samples_per_degree() const {

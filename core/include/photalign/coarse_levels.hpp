@@ -29,8 +29,16 @@ class CoarseLevels {
     double scale = 0;  // of the loss
   };
 
-  Candidate refined(const State& state, int level, WarpKind kind, int max_steps);
-  Candidate through_models(const State& state, int level);
+  struct Way {
+    int max_steps;
+    bool is_graduated = false;  // see LoopOptions
+  };
+
+  Candidate with_last_model(const State& state, int level, int max_steps);
+  Candidate through_models(const State& state, int level, bool is_far);
+  Candidate refined(const State& state, int level, WarpKind kind, const Way& way);
+  State shifted(const State& state, int level);
+  bool is_robust() const;
   bool is_better(const Candidate& one, const Candidate& other, int level);
   bool is_small(int level) const;
 

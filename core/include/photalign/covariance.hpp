@@ -25,13 +25,17 @@ struct Review {
   double rms() const { return std::sqrt(total.rr / total.one); }
   // Zero-mean normalized, channels pooled after their means are gone.
   double correlation(const State& state) const;
+  // The same with the weights of the loss, or with 1 where that is the square: of what agrees.
+  double weighted_correlation(const State& state) const;
 
  private:
   // Sums of squares and products about the channels' means.
   struct Contrast {
     double product = 0, moving = 0, reference = 0;
   };
-  Contrast contrast(const State& state) const;
+  static void add_contrast(double one, double r, double m, double mr, double rr, double mm,
+                           double gain, Contrast& sum);
+  static double correlation_of(const Contrast& sum);
 };
 
 // How the noise of neighboring residuals hangs together, and what that does to the estimate.

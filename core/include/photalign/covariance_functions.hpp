@@ -25,6 +25,8 @@ struct ReviewSums {
   // With the loss's weights: sums of 1, r^2, the squared length of the reference's gradient, and
   // both.
   double weights = 0, weighted_rr = 0, texture = 0, texture_rr = 0;
+  // The same of r, the moving value m, and their products; left out where all weights are 1.
+  double weighted_r = 0, weighted_m = 0, weighted_mr = 0, weighted_mm = 0;
 };
 
 // The losses of two estimates, as in Sums.

@@ -13,6 +13,7 @@ PHOTALIGN_ISA_BEGIN
 struct ReviewTotals {
   Float pixels{}, one{}, r{}, m{}, rr{}, mr{}, mm{}, square{}, weight{};
   Float weights{}, weighted_rr{}, texture{}, texture_rr{};
+  Float weighted_r{}, weighted_m{}, weighted_mr{}, weighted_mm{};
 
   // Before the loss: `mask` is the weight of the masks.
   void add(Float mask, Float residual, Float value) {
@@ -26,9 +27,14 @@ struct ReviewTotals {
     mm += brightness * value;
   }
   // After it.
-  void add_influence(Float w, Float psi) {
+  void add_influence(Float w, Float psi, Float value) {
     square += psi * psi;
     weight += w * w;
+    const Float brightness = w * value;
+    weighted_r += psi;
+    weighted_m += brightness;
+    weighted_mr += psi * value;
+    weighted_mm += brightness * value;
   }
 
   void add_texture(Float w, Float residual, Float square_of_gradient) {
@@ -50,6 +56,10 @@ struct ReviewTotals {
     sums.square += sum(square);
     sums.weight += sum(weight);
     sums.weights += sum(weights);
+    sums.weighted_r += sum(weighted_r);
+    sums.weighted_m += sum(weighted_m);
+    sums.weighted_mr += sum(weighted_mr);
+    sums.weighted_mm += sum(weighted_mm);
     sums.weighted_rr += sum(weighted_rr);
     sums.texture += sum(texture);
     sums.texture_rr += sum(texture_rr);
@@ -90,7 +100,7 @@ class Equations {
         const auto influence = decltype(loss)::at(residual * residual, splat(pass_.threshold));
         const Float w = mask * influence.weight, psi = w * residual;
         totals_.add(mask, residual, load(p.value + i));
-        totals_.add_influence(w, psi);
+        totals_.add_influence(w, psi, load(p.value + i));
         totals_.add_texture(w, residual, square_of_gradient(p, i));
         rho_ += mask * influence.rho;
         valid_ += mask;

@@ -20,6 +20,8 @@ struct LoopOptions {
   int level;
   // The method of steps that are longer than a pixel of the level, if not the problem's own.
   std::optional<Composition> far = {};
+  // Begin with a threshold so wide that the loss is convex over all residuals, and tighten it.
+  bool is_graduated = false;
 };
 
 struct LoopResult {
