@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "photalign/finest_level.hpp"
+#include "photalign/instrument.hpp"
 #include "photalign/texture.hpp"
 
 namespace photalign {
@@ -32,8 +33,8 @@ constexpr double certain = 0.5;
 // A warp with a larger standard deviation at a corner, in pixels, is not determined.
 constexpr double uncertain = 5;
 constexpr double alike = 0.9;  // correlation
-// Correlations this many standard deviations from 0 are no accident.
-constexpr double significant = 6;
+// Images that match with less probability than this are not taken for a match.
+constexpr double confident = -1;
 
 class Alignment {
  public:
@@ -255,6 +256,15 @@ class Alignment {
       std::memcpy(result.corner_std, uncertainty.corner_std, sizeof result.corner_std);
       result.deviation = uncertainty.deviation;
     }
+    result.findings = findings_of(ending.conclusion.blocks, ending.concluded);
+    result.pixels = last.total.pixels;
+    result.pixels_per_degree = ending.noise.samples_per_degree();
+    result.kept = last.total.weights / last.total.one;
+    result.edges = edge_ratio(last.total);
+    const LevelGrid& grid = problem.grid();
+    result.confidence =
+        confidence_of(result.findings.evidence, result.overlap,
+                      result.deviation / static_cast<double>(std::max(grid.width, grid.height)));
     result.status = judged(ending, result);
     return result;
   }
@@ -281,16 +291,11 @@ class Alignment {
     if (!settled && ending.status != Status::no_descent && ending.status != Status::step_limit)
       return ending.status;
     if (result.overlap < options_.min_overlap) return Status::too_little_overlap;
-    // Student's t of a correlation, with as many samples as there are uncorrelated residuals.
-    const double r = result.correlation;
-    const double degrees =
-        ending.conclusion.review.total.pixels / ending.noise.samples_per_degree();
-    const bool matched = r > 0 && r * r * degrees > significant * significant * (1 - r * r);
-    if (!matched) return Status::no_match;
+    if (!(result.correlation > 0) || !(result.confidence > confident)) return Status::no_match;
     if (!settled) return ending.status;
     // Images that agree, and yet leave the warp open, lack texture; others do not agree where they
     // have some.
-    if (!(deviation < uncertain)) return r > alike ? Status::too_little_texture : Status::no_match;
+    if (!(deviation < uncertain)) return result.correlation > alike ? Status::too_little_texture : Status::no_match;
     return Status::converged;
   }
 

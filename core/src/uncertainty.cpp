@@ -211,6 +211,10 @@ Conclusion conclude(LevelProblem& problem, const State& state, const Noise* nois
   const std::size_t motion_size = channels * problem.motion_size();
   std::vector<Sums> sums_of_rows(rows * 2 * channels);
   std::vector<double> motion_of_rows(rows * 2 * motion_size);
+  // Whoever knows the noise is about to judge.
+  std::vector<LocalVariation> blocks;
+  if (noise)
+    blocks.resize(static_cast<std::size_t>(problem.selection().size()) * channels * blocks_of_tile);
   const std::vector<ReviewSums> review_of_rows = problem.per_row<ReviewSums>(
       state, nullptr, problem.selection().rows(), channels,
       [&](TilePass& pass, std::int64_t row, float* memory, ReviewSums* out) {
@@ -218,7 +222,7 @@ Conclusion conclude(LevelProblem& problem, const State& state, const Noise* nois
         if (motion_size) pass.motion = motion_of_rows.data() + at * motion_size;
         Sums* sums = sums_of_rows.data() + at * channels;
         functions.conclude(pass, noise ? &noise->inflation : nullptr, row, memory, out, sums,
-                           sums + channels);
+                           sums + channels, noise ? blocks.data() : nullptr);
       });
 
   Review review;
@@ -238,7 +242,8 @@ Conclusion conclude(LevelProblem& problem, const State& state, const Noise* nois
           {problem.warp(), brightness, both.first(channels), both_of_motion.first(motion_size)},
           NormalEquations(problem.warp(), brightness, both.last(channels),
                           both_of_motion.last(motion_size))
-              .hessian};
+              .hessian,
+          std::move(blocks)};
 }
 
 std::vector<double> covariance_of(const Conclusion& conclusion) {

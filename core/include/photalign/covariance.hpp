@@ -54,6 +54,7 @@ struct Conclusion {
   Review review;
   NormalEquations equations;  // A and J'psi
   Matrix spread;              // B, but for the variance of the influence
+  std::vector<LocalVariation> blocks;  // [rectangle][channel][block]; none without the noise
 
   // Whether the samples of the noise are like the rest: they may have missed all texture.
   bool is_told_by(const Noise& noise) const;
