@@ -29,7 +29,7 @@ struct Texture {
 struct Block {
   Texture fine, coarse;
   double residual = 0;  // its mean, the sum over channels
-  double kept = 0;  // share of the weight that the loss left
+  double kept = 0;      // share of the weight that the loss left
 };
 
 // Adds what products of the moving value m and the residual r say of g m and g m - r.
@@ -68,7 +68,8 @@ std::vector<Block> blocks_with(float least, const std::vector<LocalVariation>& a
     float most = 0;
     for (std::size_t c = 0; c < channels; ++c) {
       const std::size_t rect = i / blocks_of_tile, block = i % blocks_of_tile;
-      most = std::max(most, all[(rect * channels + c) * blocks_of_tile + block].of[LocalVariation::cells]);
+      most = std::max(
+          most, all[(rect * channels + c) * blocks_of_tile + block].of[LocalVariation::cells]);
     }
     return most;
   };
@@ -92,8 +93,8 @@ template <class Number>
 double quantile(const std::vector<Block>& blocks, double share, Number&& number) {
   std::vector<double> values;
   for (const Block& block : blocks) values.push_back(number(block));
-  const auto at = values.begin() +
-                  static_cast<std::ptrdiff_t>(share * static_cast<double>(values.size() - 1));
+  const auto at =
+      values.begin() + static_cast<std::ptrdiff_t>(share * static_cast<double>(values.size() - 1));
   std::nth_element(values.begin(), at, values.end());
   return *at;
 }
@@ -209,7 +210,15 @@ Findings findings_of(const std::vector<LocalVariation>& all, const State& state)
 }
 
 double confidence_of(const Evidence& e, double overlap, double deviation) {
-  const double sum = 0 * (e.blocks + overlap + deviation);
+  // A logistic regression. With few blocks the medians say less, and are weighed otherwise.
+  const double unexplained = std::log(e.unexplained + 0.003);
+  const double few = 8 / (8 + e.blocks + 0.1);
+  const double certain = std::isfinite(deviation) ? std::clamp(deviation, 1e-4, 0.1) : 0.1;
+  const double sum =
+      -11.3 - 1.532 * unexplained + 0.269 * e.correlation + 1.23 * e.fine_correlation -
+      0.359 * std::log(e.blocks + 0.1) + 6.161 * std::log(std::max(overlap, 1e-3)) -
+      1.182 * std::log(certain) +
+      few * (3.182 + 0.824 * unexplained + 1.175 * e.correlation + 2.093 * e.fine_correlation);
   return 1 / (1 + std::exp(-sum));
 }
 

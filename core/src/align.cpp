@@ -34,7 +34,7 @@ constexpr double certain = 0.5;
 constexpr double uncertain = 5;
 constexpr double alike = 0.9;  // correlation
 // Images that match with less probability than this are not taken for a match.
-constexpr double confident = -1;
+constexpr double confident = 0.8;
 
 class Alignment {
  public:
@@ -280,6 +280,16 @@ class Alignment {
       fit_gain_bias(here, state);
   }
 
+  // Whether the steps that were cut off would not have gone further than the noise lets one tell.
+  bool is_nearly_there(double deviation) const {
+    constexpr double longest_ratio = 0.95, share = 0.5;
+    const std::size_t n = steps_.size();
+    if (n < 2 || steps_[n - 1].level != 0 || steps_[n - 2].level != 0) return false;
+    const double motion = steps_[n - 1].motion;
+    const double ratio = std::min(motion / steps_[n - 2].motion, longest_ratio);
+    return motion * ratio / (1 - ratio) < share * std::min(deviation, certain);
+  }
+
   Status judged(const Ending& ending, const AlignResult& result) const {
     if (!std::isfinite(result.cost)) return Status::nonfinite;
     // Under noise the loss is least near, not at, the point where the steps vanish. Within what the
@@ -287,7 +297,8 @@ class Alignment {
     const double deviation = result.deviation;
     const bool within_noise = ending.status == Status::no_descent && deviation < certain &&
                               ending.stalled < few_deviations * deviation;
-    const bool settled = ending.status == Status::converged || within_noise;
+    const bool settled = ending.status == Status::converged || within_noise ||
+                         (ending.status == Status::step_limit && is_nearly_there(deviation));
     if (!settled && ending.status != Status::no_descent && ending.status != Status::step_limit)
       return ending.status;
     if (result.overlap < options_.min_overlap) return Status::too_little_overlap;
@@ -295,7 +306,8 @@ class Alignment {
     if (!settled) return ending.status;
     // Images that agree, and yet leave the warp open, lack texture; others do not agree where they
     // have some.
-    if (!(deviation < uncertain)) return result.correlation > alike ? Status::too_little_texture : Status::no_match;
+    if (!(deviation < uncertain))
+      return result.correlation > alike ? Status::too_little_texture : Status::no_match;
     return Status::converged;
   }
 

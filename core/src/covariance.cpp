@@ -52,8 +52,7 @@ void conclude(const TilePass& pass, const Inflation* inflation, std::int64_t row
         equations.a.add_to(a[channel], motion_of(pass, channel));
         equations.b.add_to(b[channel], motion_of(pass, channels + channel));
         equations.add_to(sums[channel], work);
-        if (blocks)
-          local.find_blocks(least, blocks + (i * channels + channel) * blocks_of_tile);
+        if (blocks) local.find_blocks(least, blocks + (i * channels + channel) * blocks_of_tile);
       });
 }
 

@@ -243,7 +243,24 @@ Conclusion conclude(LevelProblem& problem, const State& state, const Noise* nois
           NormalEquations(problem.warp(), brightness, both.last(channels),
                           both_of_motion.last(motion_size))
               .hessian,
-          std::move(blocks)};
+          std::move(blocks),
+          noise ? static_cast<double>(noise->inflation.factor[0]) *
+                      static_cast<double>(noise->inflation.factor[1])
+                : 1};
+}
+
+// Where large residuals gather on edges, the slopes of a loss that falls there leave no curvature,
+// though it is a minimum. Then A is that of the weights, by the mean slope.
+static std::vector<double> covariance_by_weights(const Conclusion& conclusion) {
+  constexpr double least = 0.25;  // of the mean weight
+  const ReviewSums& total = conclusion.review.total;
+  const double slope = std::max(total.slopes, least * total.weights);
+  Matrix a = conclusion.spread;
+  const double factor = slope / total.weight / conclusion.inflation;
+  for (std::size_t i = 0; i < a.size(); ++i)
+    for (std::size_t j = 0; j < a.size(); ++j) a(i, j) *= factor;
+  return sandwich(a, conclusion.spread, conclusion.equations.parameters(),
+                  total.square / total.weight);
 }
 
 std::vector<double> covariance_of(const Conclusion& conclusion) {
@@ -253,6 +270,7 @@ std::vector<double> covariance_of(const Conclusion& conclusion) {
   std::vector<double> found;
   if (total.weight > 0 && bread.determined())
     found = sandwich(bread.hessian, conclusion.spread, parameters, total.square / total.weight);
+  if (found.empty() && total.slopes < total.weights) found = covariance_by_weights(conclusion);
   if (found.empty())
     found.assign(parameters * parameters, std::numeric_limits<double>::quiet_NaN());
   return found;

@@ -71,11 +71,11 @@ struct AlignResult {
   std::vector<double> gain, bias;
   double cost = 0, rms = 0, correlation = 0, overlap = 0, scale = 0;
   Findings findings;
-  double pixels = 0;            // valid ones, each counted as 1
+  double pixels = 0;             // valid ones, each counted as 1
   double pixels_per_degree = 1;  // correlated residuals that count as one
-  double kept = 1;              // of the weight of the masks, by the loss
-  double edges = 1;             // by how much residuals on edges are larger than others, squared
-  double confidence = 0;  // probability that the images match under this warp
+  double kept = 1;               // of the weight of the masks, by the loss
+  double edges = 1;              // by how much residuals on edges are larger than others, squared
+  double confidence = 0;         // probability that the images match under this warp
   std::vector<double>
       covariance;           // of the parameters of `parameters_of`, row major; NaN if unknown
   double corner_std[4][2];  // of the mapped corners of the reference, clockwise from (0, 0), px

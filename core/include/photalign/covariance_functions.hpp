@@ -22,6 +22,7 @@ struct ReviewSums {
   double one = 0, r = 0, m = 0, rr = 0, mr = 0, mm = 0;
   // The influence psi = rho'(r^2) r: its squares, and those of its weights.
   double square = 0, weight = 0;
+  double slopes = 0;  // of the influence, d psi / dr
   // With the loss's weights: sums of 1, r^2, the squared length of the reference's gradient, and
   // both.
   double weights = 0, weighted_rr = 0, texture = 0, texture_rr = 0;

@@ -12,7 +12,7 @@ PHOTALIGN_ISA_BEGIN
 
 // The sums of a tile that need no derivatives.
 struct ReviewTotals {
-  Float pixels{}, one{}, r{}, m{}, rr{}, mr{}, mm{}, square{}, weight{};
+  Float pixels{}, one{}, r{}, m{}, rr{}, mr{}, mm{}, square{}, weight{}, slopes{};
   Float weights{}, weighted_rr{}, texture{}, texture_rr{};
 
   // Before the loss: `mask` is the weight of the masks.
@@ -27,7 +27,8 @@ struct ReviewTotals {
     mm += brightness * value;
   }
   // After it.
-  void add_influence(Float w, Float psi) {
+  void add_influence(Float w, Float psi, Float slope) {
+    slopes += slope;
     square += psi * psi;
     weight += w * w;
   }
@@ -50,6 +51,7 @@ struct ReviewTotals {
     sums.mm += sum(mm);
     sums.square += sum(square);
     sums.weight += sum(weight);
+    sums.slopes += sum(slopes);
     sums.weights += sum(weights);
     sums.weighted_rr += sum(weighted_rr);
     sums.texture += sum(texture);
@@ -91,7 +93,7 @@ class Equations {
         const auto influence = decltype(loss)::at(residual * residual, splat(pass_.threshold));
         const Float w = mask * influence.weight, psi = w * residual;
         totals_.add(mask, residual, load(p.value + i));
-        totals_.add_influence(w, psi);
+        totals_.add_influence(w, psi, mask * influence.slope);
         totals_.add_texture(w, residual, square_of_gradient(p, i));
         rho_ += mask * influence.rho;
         valid_ += mask;
@@ -126,7 +128,8 @@ class Equations {
     totals_.texture_rr += texture_rr;
   }
   void end_usual(const Workspace& work) {
-    for (Float* count : {&totals_.pixels, &totals_.one, &totals_.weight, &totals_.weights, &valid_})
+    for (Float* count : {&totals_.pixels, &totals_.one, &totals_.weight, &totals_.slopes,
+                         &totals_.weights, &valid_})
       *count = work.covered_weight;
     totals_.square = totals_.weighted_rr = rho_ = totals_.rr;
   }
@@ -222,8 +225,8 @@ struct PillarEquations final : PillarSink, Equations {
 
   template <class K>
   void compare_tile(const Rect& tile, std::int64_t channel, Workspace& work) {
-    compare_pillars<K>(pass_, pass_.estimate, Gradients::both, {true, !usual || brightness || local_},
-                       channel, tile, work, *this);
+    compare_pillars<K>(pass_, pass_.estimate, Gradients::both,
+                       {true, !usual || brightness || local_}, channel, tile, work, *this);
     if (usual) end_usual(work);
   }
 

@@ -70,7 +70,8 @@ class LocalSums {
 
   void put(const Float* sums, std::int64_t line, std::int64_t column) {
     float* to = memory_ + line / cell_side * row + column;
-    for (int k = 0; k < planes; ++k) store(to + k * row_floats, load(to + k * row_floats) + sums[k]);
+    for (int k = 0; k < planes; ++k)
+      store(to + k * row_floats, load(to + k * row_floats) + sums[k]);
   }
 
   // Every fourth lane begins a cell.
