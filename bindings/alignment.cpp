@@ -79,6 +79,17 @@ nb::dict as_dict(const AlignResult& found) {
   result["correlation"] = found.correlation;
   result["overlap"] = found.overlap;
   result["scale"] = found.scale;
+  const auto& [evidence, symptoms] = found.findings;
+  result["agreement"] = evidence.agreement;
+  result["confidence"] = found.confidence;
+  result["pixels"] = found.pixels;
+  result["pixels_per_degree"] = found.pixels_per_degree;
+  // In the order of `Evidence` and `Symptoms` in _evidence.py.
+  result["evidence"] = nb::make_tuple(evidence.unexplained, evidence.correlation,
+                                      evidence.fine_correlation, evidence.blocks, found.deviation);
+  result["symptoms"] = nb::make_tuple(symptoms.contrast, symptoms.contrast_t, symptoms.brightness,
+                                      symptoms.brightness_t, symptoms.residual, symptoms.of_means,
+                                      symptoms.count, found.kept, found.edges);
   return result;
 }
 

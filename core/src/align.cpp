@@ -9,6 +9,7 @@
 
 #include "photalign/coarse_levels.hpp"
 #include "photalign/finest_level.hpp"
+#include "photalign/instrument.hpp"
 #include "photalign/texture.hpp"
 
 namespace photalign {
@@ -30,8 +31,8 @@ constexpr double certain = 0.5;
 // A warp with a larger standard deviation at a corner, in pixels, is not determined.
 constexpr double uncertain = 5;
 constexpr double alike = 0.9;  // correlation
-// Correlations this many standard deviations from 0 are no accident.
-constexpr double significant = 6;
+// Images that match with less probability than this are not taken for a match.
+constexpr double confident = 0.8;
 
 class Alignment {
  public:
@@ -256,6 +257,15 @@ class Alignment {
       std::memcpy(result.corner_std, uncertainty.corner_std, sizeof result.corner_std);
       result.deviation = uncertainty.deviation;
     }
+    result.findings = findings_of(ending.conclusion.blocks, ending.concluded);
+    result.pixels = last.total.pixels;
+    result.pixels_per_degree = ending.noise.samples_per_degree();
+    result.kept = last.total.weights / last.total.one;
+    result.edges = edge_ratio(last.total);
+    const LevelGrid& grid = problem.grid();
+    result.confidence =
+        confidence_of(result.findings.evidence, result.overlap,
+                      result.deviation / static_cast<double>(std::max(grid.width, grid.height)));
     result.status = judged(ending, result);
     return result;
   }
@@ -271,6 +281,16 @@ class Alignment {
       fit_gain_bias(here, state);
   }
 
+  // Whether the steps that were cut off would not have gone further than the noise lets one tell.
+  bool is_nearly_there(double deviation) const {
+    constexpr double longest_ratio = 0.95, share = 0.5;
+    const std::size_t n = steps_.size();
+    if (n < 2 || steps_[n - 1].level != 0 || steps_[n - 2].level != 0) return false;
+    const double motion = steps_[n - 1].motion;
+    const double ratio = std::min(motion / steps_[n - 2].motion, longest_ratio);
+    return motion * ratio / (1 - ratio) < share * std::min(deviation, certain);
+  }
+
   Status judged(const Ending& ending, const AlignResult& result) const {
     if (!std::isfinite(result.cost)) return Status::nonfinite;
     // Under noise the loss is least near, not at, the point where the steps vanish. Within what the
@@ -278,20 +298,18 @@ class Alignment {
     const double deviation = result.deviation;
     const bool within_noise = ending.status == Status::no_descent && deviation < certain &&
                               ending.stalled < few_deviations * deviation;
-    const bool settled = ending.status == Status::converged || within_noise;
+    const bool settled = ending.status == Status::converged || within_noise ||
+                         (ending.status == Status::step_limit && is_nearly_there(deviation));
     if (!settled && ending.status != Status::no_descent && ending.status != Status::step_limit)
       return ending.status;
     if (result.overlap < options_.min_overlap) return Status::too_little_overlap;
-    // Student's t of a correlation, with as many samples as there are uncorrelated residuals.
     const double r = ending.conclusion.review.weighted_correlation(ending.concluded);
-    const double degrees =
-        ending.conclusion.review.total.pixels / ending.noise.samples_per_degree();
-    const bool matched = r > 0 && r * r * degrees > significant * significant * (1 - r * r);
-    if (!matched) return Status::no_match;
+    if (!(r > 0) || !(result.confidence > confident)) return Status::no_match;
     if (!settled) return ending.status;
     // Images that agree, and yet leave the warp open, lack texture; others do not agree where they
     // have some.
-    if (!(deviation < uncertain)) return r > alike ? Status::too_little_texture : Status::no_match;
+    if (!(deviation < uncertain))
+      return result.correlation > alike ? Status::too_little_texture : Status::no_match;
     return Status::converged;
   }
 

@@ -27,9 +27,11 @@ void compare_losses(const TilePass& pass, std::int64_t row, float* memory, Commo
 }
 
 void conclude(const TilePass& pass, const Inflation* inflation, std::int64_t row, float* memory,
-              ReviewSums* sums, Sums* a, Sums* b) {
+              ReviewSums* sums, Sums* a, Sums* b, LocalVariation* blocks) {
   Workspace work(memory);
   const std::int64_t channels = pass.reference.channels;
+  // Soft weights are of any size.
+  const float least = has_plain_weights(pass) ? cell_side * cell_side / 4.0f : 0.0f;
   for (std::int64_t channel = 0; channel < channels; ++channel) {
     sums[channel] = ReviewSums{};
     a[channel] = b[channel] = Sums{};
@@ -39,8 +41,10 @@ void conclude(const TilePass& pass, const Inflation* inflation, std::int64_t row
   for (std::int64_t i = pass.tiles.starts[row]; i < pass.tiles.starts[row + 1]; ++i)
     for (std::int64_t channel = 0; channel < channels; ++channel)
       with_moments(pass, [&]<class M>(std::type_identity<M>) {
-        std::conditional_t<M::by_pillars, PillarEquations<M>, RowEquations<M>> equations(pass,
-                                                                                         inflation);
+        using Found = std::conditional_t<M::by_pillars, PillarEquations<M>, RowEquations<M>>;
+        // The losses of a tile are not needed here.
+        LocalSums local(pass.tiles.rects[i], work.losses);
+        Found equations(pass, inflation, blocks ? &local : nullptr);
         work.reference_weight = work.covered_weight = Float{};
         with_alignment_kernel(pass.kernel, [&](auto kernel) {
           equations.template compare_tile<decltype(kernel)>(pass.tiles.rects[i], channel, work);
@@ -48,6 +52,7 @@ void conclude(const TilePass& pass, const Inflation* inflation, std::int64_t row
         equations.a.add_to(a[channel], motion_of(pass, channel));
         equations.b.add_to(b[channel], motion_of(pass, channels + channel));
         equations.add_to(sums[channel], work);
+        if (blocks) local.find_blocks(least, blocks + (i * channels + channel) * blocks_of_tile);
       });
 }
 

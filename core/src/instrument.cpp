@@ -6,11 +6,6 @@
 namespace photalign {
 namespace {
 
-// By how much residuals on edges are larger than others.
-double edge_ratio(const ReviewSums& s) {
-  return (s.texture_rr / s.texture) / (s.weighted_rr / s.weights);
-}
-
 // 0 up to `low`, 1 from `high` on.
 double ramp(double v, double low, double high) {
   const double share = (v - low) / (high - low);
@@ -18,6 +13,10 @@ double ramp(double v, double low, double high) {
 }
 
 }  // namespace
+
+double edge_ratio(const ReviewSums& s) {
+  return (s.texture_rr / s.texture) / (s.weighted_rr / s.weights);
+}
 
 float smoothness_of_instrument(const ReviewSums& at_end) {
   const double noise = at_end.weighted_rr / at_end.texture;

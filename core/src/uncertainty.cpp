@@ -225,6 +225,10 @@ Conclusion conclude(LevelProblem& problem, const State& state, const Noise* nois
   const std::size_t motion_size = channels * problem.motion_size();
   std::vector<Sums> sums_of_rows(rows * 2 * channels);
   std::vector<double> motion_of_rows(rows * 2 * motion_size);
+  // Whoever knows the noise is about to judge.
+  std::vector<LocalVariation> blocks;
+  if (noise)
+    blocks.resize(static_cast<std::size_t>(problem.selection().size()) * channels * blocks_of_tile);
   const std::vector<ReviewSums> review_of_rows = problem.per_row<ReviewSums>(
       state, nullptr, problem.selection().rows(), channels,
       [&](TilePass& pass, std::int64_t row, float* memory, ReviewSums* out) {
@@ -232,7 +236,7 @@ Conclusion conclude(LevelProblem& problem, const State& state, const Noise* nois
         if (motion_size) pass.motion = motion_of_rows.data() + at * motion_size;
         Sums* sums = sums_of_rows.data() + at * channels;
         functions.conclude(pass, noise ? &noise->inflation : nullptr, row, memory, out, sums,
-                           sums + channels);
+                           sums + channels, noise ? blocks.data() : nullptr);
       });
 
   Review review;
@@ -252,7 +256,25 @@ Conclusion conclude(LevelProblem& problem, const State& state, const Noise* nois
           {problem.warp(), brightness, both.first(channels), both_of_motion.first(motion_size)},
           NormalEquations(problem.warp(), brightness, both.last(channels),
                           both_of_motion.last(motion_size))
-              .hessian};
+              .hessian,
+          std::move(blocks),
+          noise ? static_cast<double>(noise->inflation.factor[0]) *
+                      static_cast<double>(noise->inflation.factor[1])
+                : 1};
+}
+
+// Where large residuals gather on edges, the slopes of a loss that falls there leave no curvature,
+// though it is a minimum. Then A is that of the weights, by the mean slope.
+static std::vector<double> covariance_by_weights(const Conclusion& conclusion) {
+  constexpr double least = 0.25;  // of the mean weight
+  const ReviewSums& total = conclusion.review.total;
+  const double slope = std::max(total.slopes, least * total.weights);
+  Matrix a = conclusion.spread;
+  const double factor = slope / total.weight / conclusion.inflation;
+  for (std::size_t i = 0; i < a.size(); ++i)
+    for (std::size_t j = 0; j < a.size(); ++j) a(i, j) *= factor;
+  return sandwich(a, conclusion.spread, conclusion.equations.parameters(),
+                  total.square / total.weight);
 }
 
 std::vector<double> covariance_of(const Conclusion& conclusion) {
@@ -262,6 +284,7 @@ std::vector<double> covariance_of(const Conclusion& conclusion) {
   std::vector<double> found;
   if (total.weight > 0 && bread.determined())
     found = sandwich(bread.hessian, conclusion.spread, parameters, total.square / total.weight);
+  if (found.empty() && total.slopes < total.weights) found = covariance_by_weights(conclusion);
   if (found.empty())
     found.assign(parameters * parameters, std::numeric_limits<double>::quiet_NaN());
   return found;

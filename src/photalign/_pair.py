@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from photalign import _core
+from photalign._evidence import Evidence, Symptoms
 from photalign._interpolation import spline_coefficients
 from photalign._transform import Transform, frame_of, smoothed
 from photalign._types import Array, FloatArray
@@ -212,6 +213,12 @@ class Pair:
             rms=found["rms"],
             correlation=found["correlation"],
             overlap=found["overlap"],
+            agreement=found["agreement"],
+            confidence=found["confidence"],
+            effective_pixels=found["pixels"] / found["pixels_per_degree"],
+            _evidence=Evidence._make(found["evidence"]),
+            _symptoms=Symptoms._make(found["symptoms"]),
+            _pixels_per_degree=found["pixels_per_degree"],
             iterations=len(steps),
             brightness=self._brightness(arrays),
             features=self.features.name,

@@ -7,13 +7,17 @@ import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from os import PathLike
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
 from photalign import _core
+from photalign._advice import advice_for
+from photalign._evidence import Evidence, Symptoms
 from photalign._types import Array, FloatArray
+from photalign._warnings import warnings_of
 from photalign.brightness import Brightness
 from photalign.warps import Warp
 
@@ -48,8 +52,8 @@ class Status(enum.Enum):
         "closer, or try another method, loss or brightness model."
     )
     NO_MATCH = (
-        "The images do not correlate under the warp that was found; check that they "
-        "show the same scene, start closer, or try another brightness model."
+        "The images do not agree in detail under the warp that was found: they do not "
+        "match, or the start was too far off."
     )
     NONFINITE = "The cost is not a finite number; check the images and the start."
 
@@ -87,7 +91,8 @@ class AlignmentError(RuntimeError):
     """
 
     def __init__(self, result: Alignment) -> None:
-        super().__init__(f"{result.status.name}: {result.status.value}")
+        message = f"{result.status.name}: {result.status.value} {result.advice}"
+        super().__init__(message.rstrip())
         self.result = result
 
 
@@ -234,6 +239,15 @@ class Alignment:
         Zero-mean normalized correlation of the overlapping pixels, -1 to 1.
     overlap : float
         Share of the reference's valid pixels that are valid in the moving image.
+    agreement : float
+        Share of the texture, 0 to 1, that lies in blocks of 16 x 16 pixels in which
+        the images agree: less than half of what varies there is left in the
+        residuals, and the loss did not reject it.
+    confidence : float
+        Probability, 0 to 1, that the images match under this warp, from how they
+        agree in detail; `ok` asks for more than 0.8.
+    effective_pixels : float
+        Valid pixels, neighbors that share their noise counted as less.
     iterations : int
         Steps on all levels.
     brightness : Brightness
@@ -281,6 +295,9 @@ class Alignment:
     rms: float
     correlation: float
     overlap: float
+    agreement: float = 1.0
+    confidence: float = 1.0
+    effective_pixels: float = np.inf
     iterations: int
     brightness: Brightness
     trace: tuple[Step, ...] = field(repr=False)
@@ -298,6 +315,11 @@ class Alignment:
     moving_mask: Array | None = field(default=None, repr=False)
     rivals: tuple[Rival, ...] = field(default=(), repr=False)
     features: str = "intensity"
+
+    # What the core tells of a result that it made; of another nothing is known.
+    _evidence: ClassVar[Evidence] = Evidence(0, 1, 1, np.inf, 0)
+    _symptoms: ClassVar[Symptoms] = Symptoms(1, 0, 0, 0, 0, 0, 0, 1, 1)
+    _pixels_per_degree: ClassVar[float] = 1.0
 
     @classmethod
     def of_core(cls, steps: FloatArray, **fields: Any) -> Alignment:
@@ -347,6 +369,20 @@ class Alignment:
     def ok(self) -> bool:
         """Whether the alignment converged."""
         return self.status is Status.CONVERGED
+
+    @cached_property
+    def warnings(self) -> tuple[str, ...]:
+        """Where the numbers cannot be trusted, above all the covariance.
+
+        A tuple of str, a sentence each, with what to do; empty if nothing is wrong or
+        if the alignment failed, of which `advice` speaks.
+        """
+        return tuple(warnings_of(self)) if self.ok else ()
+
+    @cached_property
+    def advice(self) -> str:
+        """What to try after a failure; "" if the alignment is `ok`."""
+        return advice_for(self)
 
     def raise_if_failed(self) -> Alignment:
         """Return the alignment itself if it is `ok`.
@@ -402,6 +438,11 @@ class Alignment:
             "rms": _numbers(self.rms),
             "correlation": _numbers(self.correlation),
             "overlap": _numbers(self.overlap),
+            "agreement": _numbers(self.agreement),
+            "confidence": _numbers(self.confidence),
+            "effective_pixels": _numbers(self.effective_pixels),
+            "warnings": list(self.warnings),
+            "advice": self.advice,
             "iterations": self.iterations,
             "brightness": {
                 "model": self.brightness.name,

@@ -6,6 +6,7 @@
 #include <functional>
 #include <vector>
 
+#include "agreement.hpp"
 #include "choices.hpp"
 #include "image.hpp"
 #include "matrix.hpp"
@@ -69,6 +70,12 @@ struct AlignResult {
   std::vector<double> params;  // of a function
   std::vector<double> gain, bias;
   double cost = 0, rms = 0, correlation = 0, overlap = 0, scale = 0;
+  Findings findings;
+  double pixels = 0;             // valid ones, each counted as 1
+  double pixels_per_degree = 1;  // correlated residuals that count as one
+  double kept = 1;               // of the weight of the masks, by the loss
+  double edges = 1;              // by how much residuals on edges are larger than others, squared
+  double confidence = 0;         // probability that the images match under this warp
   std::vector<double>
       covariance;           // of the parameters of `parameters_of`, row major; NaN if unknown
   double corner_std[4][2];  // of the mapped corners of the reference, clockwise from (0, 0), px

@@ -56,8 +56,10 @@ Noise study_all_noise(LevelProblem& problem, const State& state);
 // The sums behind the last steps and the covariance of where they end.
 struct Conclusion {
   Review review;
-  NormalEquations equations;  // A and J'psi
-  Matrix spread;              // B, but for the variance of the influence
+  NormalEquations equations;           // A and J'psi
+  Matrix spread;                       // B, but for the variance of the influence
+  std::vector<LocalVariation> blocks;  // [rectangle][channel][block]; none without the noise
+  double inflation = 1;                // of the gradients in B
 
   // Whether the samples of the noise are like the rest: they may have missed all texture.
   bool is_told_by(const Noise& noise) const;

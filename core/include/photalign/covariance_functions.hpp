@@ -22,6 +22,7 @@ struct ReviewSums {
   double one = 0, r = 0, m = 0, rr = 0, mr = 0, mm = 0;
   // The influence psi = rho'(r^2) r: its squares, and those of its weights.
   double square = 0, weight = 0;
+  double slopes = 0;  // of the influence, d psi / dr
   // With the loss's weights: sums of 1, r^2, the squared length of the reference's gradient, and
   // both.
   double weights = 0, weighted_rr = 0, texture = 0, texture_rr = 0;
@@ -63,14 +64,30 @@ struct Inflation {
   float factor[4] = {1, 1, 1, 1};
 };
 
+// Where images are compared piece by piece: blocks of cells of pixels.
+inline constexpr int cell_side = 4;
+inline constexpr int cells_of_block = 4;
+inline constexpr int block_side = cell_side * cells_of_block;
+inline constexpr int blocks_across = tile_width / block_side;  // of a tile
+inline constexpr int blocks_of_tile = blocks_across * tile_height / block_side;
+
+// Sums over the cells of a block: of 1, the weight, the weight with the loss's, the means of the
+// moving value m and of the residual r, their products, and those of what varies within the cells.
+struct LocalVariation {
+  enum Sum { cells, weight, kept, m, r, mm, mr, rr, fine_mm, fine_mr, fine_rr, sums };
+
+  float of[sums] = {};
+};
+
 struct CovarianceFunctions {
   // One row of rectangles, all channels; the sums are overwritten.
   void (*compare_losses)(const TilePass&, std::int64_t row, float* workspace, CommonLosses* sums);
   // One row of rectangles. `a` are the sums of the estimating equations J'psi(r) and of how they
   // change with the warp; `b` those of the Jacobian's products, inflated, or 0 if there is no
-  // inflation. [channel] each.
+  // inflation. [channel] each. `blocks` are those of all rectangles, [rectangle][channel][block],
+  // zero; null if they are not wanted.
   void (*conclude)(const TilePass&, const Inflation*, std::int64_t row, float* workspace,
-                   ReviewSums* sums, Sums* a, Sums* b);
+                   ReviewSums* sums, Sums* a, Sums* b, LocalVariation* blocks);
   // Floats that a sample is kept in, for one channel.
   std::size_t (*observed_floats)();
   void (*observe)(const TilePass&, const Rect& sample, std::int64_t channel, float* workspace,

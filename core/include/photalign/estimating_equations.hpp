@@ -4,6 +4,7 @@
 
 #include "covariance_functions.hpp"
 #include "jacobian_parts.hpp"
+#include "local_sums.hpp"
 #include "motion_moments.hpp"
 #include "tile_losses.hpp"
 
@@ -11,7 +12,7 @@ PHOTALIGN_ISA_BEGIN
 
 // The sums of a tile that need no derivatives.
 struct ReviewTotals {
-  Float pixels{}, one{}, r{}, m{}, rr{}, mr{}, mm{}, square{}, weight{};
+  Float pixels{}, one{}, r{}, m{}, rr{}, mr{}, mm{}, square{}, weight{}, slopes{};
   Float weights{}, weighted_rr{}, texture{}, texture_rr{};
   Float weighted_r{}, weighted_m{}, weighted_mr{}, weighted_mm{};
 
@@ -27,7 +28,8 @@ struct ReviewTotals {
     mm += brightness * value;
   }
   // After it.
-  void add_influence(Float w, Float psi, Float value) {
+  void add_influence(Float w, Float psi, Float slope, Float value) {
+    slopes += slope;
     square += psi * psi;
     weight += w * w;
     const Float brightness = w * value;
@@ -55,6 +57,7 @@ struct ReviewTotals {
     sums.mm += sum(mm);
     sums.square += sum(square);
     sums.weight += sum(weight);
+    sums.slopes += sum(slopes);
     sums.weights += sum(weights);
     sums.weighted_r += sum(weighted_r);
     sums.weighted_m += sum(weighted_m);
@@ -79,8 +82,8 @@ struct ReviewTotals {
 class Equations {
  public:
   // Without an inflation B is not wanted.
-  Equations(const TilePass& pass, const Inflation* inflation)
-      : pass_(pass), by_(inflation ? inflation->factor : nullptr) {}
+  Equations(const TilePass& pass, const Inflation* inflation, LocalSums* local)
+      : pass_(pass), by_(inflation ? inflation->factor : nullptr), local_(local) {}
 
   void add_to(ReviewSums& sums, const Workspace& work) const {
     totals_.add_to(sums);
@@ -92,19 +95,20 @@ class Equations {
 
  protected:
   // Puts the loss on `vectors` of them; from here on `weights` are the slopes, `target` is the
-  // influence, and the masks have become the weights.
-  void weigh(const Planes& p, int vectors, float* weights) {
+  // influence, and what were the weights are `masks`.
+  void weigh(const Planes& p, int vectors, float* weights, float* masks) {
     with_loss(pass_.loss, [&](auto loss) {
       for (int i = 0; i < vectors * lanes; i += lanes) {
         const Float mask = load(p.weights + i), residual = load(p.residual + i);
         const auto influence = decltype(loss)::at(residual * residual, splat(pass_.threshold));
         const Float w = mask * influence.weight, psi = w * residual;
         totals_.add(mask, residual, load(p.value + i));
-        totals_.add_influence(w, psi, load(p.value + i));
+        totals_.add_influence(w, psi, mask * influence.slope, load(p.value + i));
         totals_.add_texture(w, residual, square_of_gradient(p, i));
         rho_ += mask * influence.rho;
         valid_ += mask;
         store(weights + i, w);
+        store(masks + i, mask);
         store(p.weights + i, mask * influence.slope);
         store(p.target + i, psi);
       }
@@ -134,7 +138,8 @@ class Equations {
     totals_.texture_rr += texture_rr;
   }
   void end_usual(const Workspace& work) {
-    for (Float* count : {&totals_.pixels, &totals_.one, &totals_.weight, &totals_.weights, &valid_})
+    for (Float* count : {&totals_.pixels, &totals_.one, &totals_.weight, &totals_.slopes,
+                         &totals_.weights, &valid_})
       *count = work.covered_weight;
     totals_.square = totals_.weighted_rr = rho_ = totals_.rr;
   }
@@ -190,6 +195,7 @@ class Equations {
 
   const TilePass& pass_;
   const float* by_;
+  LocalSums* local_;
 
  private:
   static Float square_of_gradient(const Planes& p, int i) {
@@ -209,8 +215,8 @@ struct PillarEquations final : PillarSink, Equations {
   M a, b;
   const bool usual;
 
-  PillarEquations(const TilePass& pass, const Inflation* inflation)
-      : Equations(pass, inflation), a(pass, 0), b(pass, 1), usual(is_usual(pass)) {}
+  PillarEquations(const TilePass& pass, const Inflation* inflation, LocalSums* local)
+      : Equations(pass, inflation, local), a(pass, 0), b(pass, 1), usual(is_usual(pass)) {}
 
   void take_pillar(std::int64_t x, std::int64_t y, int rows, Workspace& work) override {
     const Planes& p = work.planes;
@@ -218,17 +224,19 @@ struct PillarEquations final : PillarSink, Equations {
     const JacobianParts parts(pass_, p, rows);
     if (usual) {
       add_usual(p, rows);
+      if (local_) local_->add_pillar(x, y, rows, p, p.weights, p.weights);
       add<true>(rows, place, parts, p.weights);
     } else {
-      weigh(p, rows, work.reference_mask);
+      weigh(p, rows, work.reference_mask, work.moving_mask);
+      if (local_) local_->add_pillar(x, y, rows, p, work.moving_mask, work.reference_mask);
       add<false>(rows, place, parts, work.reference_mask);
     }
   }
 
   template <class K>
   void compare_tile(const Rect& tile, std::int64_t channel, Workspace& work) {
-    compare_pillars<K>(pass_, pass_.estimate, Gradients::both, {true, !usual || brightness},
-                       channel, tile, work, *this);
+    compare_pillars<K>(pass_, pass_.estimate, Gradients::both,
+                       {true, !usual || brightness || local_}, channel, tile, work, *this);
     if (usual) end_usual(work);
   }
 
@@ -249,8 +257,8 @@ template <class M>
 struct RowEquations final : RowSink, Equations {
   M a, b;
 
-  RowEquations(const TilePass& pass, const Inflation* inflation)
-      : Equations(pass, inflation), a(pass, 0), b(pass, 1) {}
+  RowEquations(const TilePass& pass, const Inflation* inflation, LocalSums* local)
+      : Equations(pass, inflation, local), a(pass, 0), b(pass, 1) {}
 
   void take(std::int64_t x, std::int64_t y, int count, Workspace& work) override {
     constexpr bool brightness = M::brightness;
@@ -258,7 +266,8 @@ struct RowEquations final : RowSink, Equations {
     const JacobianParts parts(pass_, work, vectors);
     const typename M::Place place(pass_, work.pixels, x, y);
     const float* weights = work.reference_mask;
-    weigh(work, vectors, work.reference_mask);
+    weigh(work, vectors, work.reference_mask, work.moving_mask);
+    if (local_) local_->add_row(x, y, vectors, work, work.moving_mask, work.reference_mask);
     a.add_row(count, place, [&](int i) { return bread<false, brightness>(parts, i); });
     if (by_)
       b.add_row(count, place, [&](int i) { return filling<false, brightness>(parts, weights, i); });

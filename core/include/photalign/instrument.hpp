@@ -12,6 +12,9 @@ namespace photalign {
 // gradients these are noise themselves; both ask for a smoother one.
 float smoothness_of_instrument(const ReviewSums& at_end);
 
+// By how much residuals on edges are larger than others, squared.
+double edge_ratio(const ReviewSums& residuals);
+
 // Whether residuals are not much larger on edges.
 bool is_noise(const ReviewSums& residuals);
 
