@@ -288,6 +288,21 @@ def test_truth_must_be_a_warp(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_page_says_what_to_try_and_what_to_take_care_of():
+    lost = small_result(status=Status.TOO_LITTLE_OVERLAP)
+    assert f"What to try. {lost.advice}" in words(render(lost, compare(lost)))
+    found = small_result(effective_pixels=30.0)
+    (warning,) = found.warnings
+    text = words(render(found, compare(found)))
+    assert f"Take care. {warning}" in text
+    assert "What to try" not in text
+
+
+def test_page_says_how_the_start_was_found():
+    result = small_result(initialization="phase")
+    assert "found by correlating all shifts" in words(render(result, compare(result)))
+
+
 def test_page_names_the_models_that_were_weighed():
     rivals = (
         Rival(

@@ -97,7 +97,7 @@ def _weighed(pair: Pair, richest: Alignment) -> list[_Weighed]:
     """Return every model that is no richer, with its criterion, from the simplest."""
     corners = corners_of(pair.views[0].shape)
     there = richest.warp(corners)
-    count = _pixel_count(pair, richest)
+    count = max(2.0, richest.effective_pixels)
     # What is adequate passes without noise as well.
     covariance = _covariance_of(richest, corners)
     covariance += ADEQUATE**2 / math.log(count) * np.eye(there.size)
@@ -126,15 +126,6 @@ def _weighed(pair: Pair, richest: Alignment) -> list[_Weighed]:
         criterion=math.log(count) * richest.warp.n_params,
     )
     return [*found, _Weighed(rival, None)]
-
-
-def _pixel_count(pair: Pair, found: Alignment) -> float:
-    """Return how many pixels the alignment rests on."""
-    weight = pair.weights[0]
-    valid = math.prod(found.reference.shape[:2])
-    if weight is not None:
-        valid = int(np.count_nonzero(weight))
-    return max(2.0, found.overlap * (pair.pixels or valid))
 
 
 def _covariance_of(found: Alignment, points: FloatArray) -> FloatArray:

@@ -302,7 +302,7 @@ class Alignment:
     brightness: Brightness
     trace: tuple[Step, ...] = field(repr=False)
     initial: Warp = field(repr=False)
-    initialization: str
+    initialization: str = "given"
     method: str
     kernel: str
     loss: str

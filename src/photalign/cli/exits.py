@@ -36,5 +36,5 @@ def exit_code(result: Alignment) -> ExitCode:
     """
     if result.ok:
         return ExitCode.OK
-    print(f"not converged: {result.status.value}", file=sys.stderr)
+    print(f"not converged: {result.status.value} {result.advice}", file=sys.stderr)
     return ExitCode.NOT_CONVERGED

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from photalign.cli.console import table
-from photalign.report.summary import headline, key_figures, numbers
+from photalign.report.summary import headline, key_figures, numbers, settings
 from photalign.report.tables import corner_rows, parameter_rows, rival_rows
 
 if TYPE_CHECKING:
@@ -30,6 +30,10 @@ def print_summary(
     """
     console.print(headline(result), style="bold green" if result.ok else "bold red")
     console.print(result.status.value)
+    if result.advice:
+        console.print(f"To try: {result.advice}")
+    for warning in result.warnings:
+        console.print(f"Take care: {warning}", style="yellow")
     tables = [_parameters(result, truth), _figures(result, truth)]
     if truth is not None:
         tables.insert(1, _corners(result, truth))
@@ -76,4 +80,5 @@ def _figures(result: Alignment, truth: Warp | None) -> Table:
     entries = key_figures(result, truth)
     if truth is None:
         entries += [e for e in numbers(result) if e.name in ("Gain", "Bias")]
+        entries += [e for e in settings(result) if e.name == "Start"]
     return table([], ([e.name.lower(), e.value, e.note] for e in entries))

@@ -88,6 +88,8 @@ def _words(result: Alignment, truth: Warp | None) -> dict[str, Any]:
         "headline": headline(result),
         "status": result.status.value,
         "sentence": sentence(result),
+        "advice": result.advice,
+        "warnings": result.warnings,
         "key_figures": key_figures(result, truth),
         "numbers": numbers(result),
         "unit": unit(result),

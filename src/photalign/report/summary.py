@@ -18,7 +18,18 @@ if TYPE_CHECKING:
     from photalign.results import Alignment
     from photalign.warps import Warp
 
+_EFFECTIVE = "neighbors that share their noise counted as less"
 _COST_NOTE = "half the loss, summed over the valid pixels"
+
+
+# How a start was found.
+_FOUND = {
+    "identity": "",
+    "given": "given",
+    "phase": "found by correlating all shifts",
+    "fourier_mellin": "found by the spectra's turn and scale",
+    "grid": "found by trying a grid of turns, scales and shifts",
+}
 
 
 @dataclass(frozen=True)
@@ -73,6 +84,7 @@ def key_figures(result: Alignment, truth: Warp | None = None) -> list[Entry]:
         Entry("Correlation", fixed(result.correlation, 4), "1: alike up to brightness"),
         Entry("Residual", significant(result.rms), f"{unit(result)}, rms"),
         Entry("Overlap", percent(result.overlap), "of the reference"),
+        Entry("Confidence", percent(result.confidence), "that the images match"),
         Entry("Time", duration(result.seconds), f"{result.iterations} iterations"),
     ]
     errors = corner_errors(result, truth)
@@ -89,6 +101,9 @@ def numbers(result: Alignment) -> list[Entry]:
         Entry("Cost", f"{significant(result.cost, 4)} ({unit(result)})²", _COST_NOTE),
         Entry("Correlation", fixed(result.correlation, 6)),
         Entry("Overlap", percent(result.overlap, 2)),
+        Entry("Agreement", percent(result.agreement), "of the texture, in detail"),
+        Entry("Confidence", percent(result.confidence, 2), "that the images match"),
+        Entry("Effective pixels", _count(result.effective_pixels), _EFFECTIVE),
         *_brightness(result.brightness),
         Entry("Iterations", str(result.iterations)),
         Entry("Time", duration(result.seconds)),
@@ -105,7 +120,7 @@ def settings(result: Alignment) -> list[Entry]:
             f"{result.warp.name}, {result.warp.n_params} parameters",
             _chosen(result),
         ),
-        Entry("Start", _start(result.initial)),
+        Entry("Start", _start(result.initial), _FOUND[result.initialization]),
         Entry("Method", result.method),
         Entry("Kernel", result.kernel),
         Entry("Loss", result.loss, _scale(result)),
@@ -118,6 +133,10 @@ def settings(result: Alignment) -> list[Entry]:
 
 def _chosen(result: Alignment) -> str:
     return f"chosen of {len(result.rivals)} models" if result.rivals else ""
+
+
+def _count(number: float) -> str:
+    return f"{number:.0f}" if np.isfinite(number) else UNKNOWN
 
 
 def _brightness(brightness: Brightness) -> list[Entry]:
