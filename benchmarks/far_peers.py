@@ -11,7 +11,7 @@ from skimage.filters import difference_of_gaussians, window
 from skimage.registration import phase_cross_correlation
 from skimage.transform import SimilarityTransform, warp, warp_polar
 
-from photalign.warps import Similarity, Translation
+from photalign.warps import Affine, Similarity, Translation, Warp
 
 Image = NDArray[np.uint8]
 
@@ -53,10 +53,25 @@ def skimage_log_polar(reference: Image, moving: Image) -> Similarity:
     radius = side // 8
     polar = [_polar(image, radius) for image in images]
     shift, *_ = phase_cross_correlation(*polar, upsample_factor=10, normalization=None)
-    angle = np.deg2rad(360 / side * shift[0])
-    scale = 1 / np.exp(shift[1] / (side / np.log(radius)))
+    # Its rotations are counter-clockwise on the screen.
+    angle = -np.deg2rad(360 / side * shift[0])
+    scale = np.exp(shift[1] / (side / np.log(radius)))
     tries = [_shifted(*images, turn, float(scale)) for turn in (angle, angle + np.pi)]
     return max(tries, key=lambda one: one[0])[1]
+
+
+def skimage_log_polar_and_ecc(reference: Image, moving: Image) -> Warp:
+    """Start OpenCV's pyramid of ECC at what the recipe finds."""
+    start = skimage_log_polar(reference, moving)
+    parameters = cv2.ECCParameters()
+    parameters.motionType = cv2.MOTION_AFFINE
+    try:
+        _, matrix = cv2.findTransformECCMultiScale(
+            reference, moving, start.matrix[:2].astype(np.float32), parameters
+        )
+        return Affine(matrix)
+    except (cv2.error, ValueError):
+        return start
 
 
 def _padded(image: Image, side: int) -> NDArray[np.float64]:
@@ -84,5 +99,7 @@ def _shifted(
     back = SimilarityTransform(translation=(-shift[1], -shift[0]))
     both = back + turn
     aligned = warp(moving, both, cval=float(moving.mean()))
-    correlation = float(np.corrcoef(aligned.ravel(), reference.ravel())[0, 1])
+    covariance = np.cov(aligned.ravel(), reference.ravel())
+    spread = float(np.sqrt(covariance[0, 0] * covariance[1, 1]))
+    correlation = float(covariance[0, 1]) / max(spread, 1e-9)
     return correlation, Similarity(both.params)

@@ -20,6 +20,8 @@ FOUND = 0.5
 """A start is found if the RMS corner error ends below this, px."""
 FOUND_BY_SHIFT = 1.0
 """The same for peers that end at whole pixels."""
+FOUND_COARSELY = 10.0
+"""The same for what is meant to be refined."""
 MORE_PROBLEMS = 4
 """Of those that are held to a percentage, so many times as many are tried."""
 LEAST_SIMILARITIES, LEAST_TRANSLATIONS = 0.98, 0.99
@@ -50,8 +52,11 @@ def _similarities(count: int) -> Iterator[Row]:
     for init in ("fourier_mellin", "grid", "identity"):
         solve = partial(_ours, kind="similarity", init=init)
         yield _row(task, f'photalign, init="{init}"', pairs, solve)
+    recipe = "scikit-image's log-polar recipe"
     peer = _peer(far_peers.skimage_log_polar)
-    yield _row(task, "scikit-image, log-polar recipe", pairs, peer, limit=5.0)
+    yield _row(task, recipe, pairs, peer, limit=FOUND_COARSELY)
+    peer = _peer(far_peers.skimage_log_polar_and_ecc)
+    yield _row(task, f"{recipe}, then OpenCV ECC-MS", pairs, peer)
 
 
 def _translations(count: int) -> Iterator[Row]:
