@@ -186,6 +186,10 @@ def test_warps_between_levels_are_those_of_the_centers_of_pixels():
     np.testing.assert_allclose(back, turn, atol=1e-12)
     # The center of the first pixel of level 3 is that of the first 8 x 8.
     np.testing.assert_allclose(pair.to_full @ [0, 0, 1], [3.5, 3.5, 1])
+    # Of every second pixel, level 2.
+    pair = SmallPair(small(np.ones((8, 8))), small(np.ones((8, 8))), 2, 2)
+    np.testing.assert_allclose(pair.to_full @ [0, 0, 1], [3, 3, 1])
+    np.testing.assert_allclose(pair.to_full @ [1, 0, 1], [11, 3, 1])
 
 
 # Functions

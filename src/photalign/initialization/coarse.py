@@ -17,6 +17,9 @@ from photalign.warps import Similarity
 
 # No image is made so small that a side has fewer pixels; it would show too little.
 _LEAST_SIDE = 24
+# Of an image with more pixels on a side, not all are looked at: levels of what is left
+# still are means of many.
+_ENOUGH = 384
 _LINEAR = Interpolation(kernel=KERNELS["linear"])
 
 
@@ -70,6 +73,8 @@ class SmallPair:
     reference: SmallImage
     moving: SmallImage
     level: int
+    stride: int = 1
+    """Of the pixels that level 0 was made of."""
 
     @property
     def images(self) -> tuple[SmallImage, SmallImage]:
@@ -79,8 +84,8 @@ class SmallPair:
     @cached_property
     def to_full(self) -> FloatArray:
         """Points of the level to points of the images, shape (3, 3)."""
-        factor = 2.0**self.level
-        offset = (factor - 1) / 2
+        factor = self.stride * 2.0**self.level
+        offset = (factor - self.stride) / 2
         return np.array([[factor, 0, offset], [0, factor, offset], [0, 0, 1]])
 
     def warp_at_full(self, matrix: FloatArray) -> FloatArray:
@@ -100,10 +105,17 @@ class SmallPairs:
     def __init__(self, pair: Pair) -> None:
         self.pair = _comparable(pair)
         self._made: dict[int, SmallPair] = {}
-        shapes = [view.shape[:2] for view in pair.views]
+        sides = [max(view.shape[:2]) for view in pair.views]
         # Of two images of different sizes, in between.
-        self._side = float(np.prod([max(shape) for shape in shapes]) ** 0.5)
-        self._shortest = min(min(shape) for shape in shapes)
+        side = float(np.prod(sides)) ** 0.5
+        self._stride = 1
+        while side >= 2 * self._stride * _ENOUGH:
+            self._stride *= 2
+        step = slice(None, None, self._stride)
+        self._views = [view[step, step] for view in pair.views]
+        self._weights = [w if w is None else w[step, step] for w in pair.weights]
+        self._side = side / self._stride
+        self._shortest = min(min(view.shape[:2]) for view in self._views)
 
     def at_most(self, side: int) -> SmallPair:
         """Return the images with sides of at most so many pixels.
@@ -119,15 +131,15 @@ class SmallPairs:
         return self.at(level)
 
     def at(self, level: int) -> SmallPair:
-        """Return the images on a level of their pyramids, 0 for themselves."""
+        """Return a level of what the pyramids are made of, 0 for that itself."""
         if level not in self._made:
             reference, moving = (
-                _one_channel(self.pair.views[i], self.pair.weights[i])
+                _one_channel(self._views[i], self._weights[i])
                 if level == 0
                 else _mean_of_planes(*self._pyramids[i][level - 1])
                 for i in range(2)
             )
-            self._made[level] = SmallPair(reference, moving, level)
+            self._made[level] = SmallPair(reference, moving, level, self._stride)
         return self._made[level]
 
     @property
@@ -141,7 +153,7 @@ class SmallPairs:
         levels = max(2, (self._shortest // 4).bit_length())
         return [
             _core.pyramid(view, weight, _typical_value(view), levels, self.pair.threads)
-            for view, weight in zip(self.pair.views, self.pair.weights, strict=True)
+            for view, weight in zip(self._views, self._weights, strict=True)
         ]
 
 
