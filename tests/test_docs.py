@@ -21,6 +21,7 @@ from photalign._interpolation import BOUNDARIES, DOMAINS
 from photalign.alignment import METHODS
 from photalign.autodiff import _duals
 from photalign.brightness import BRIGHTNESS
+from photalign.features import FEATURES
 from photalign.cli.app import app
 from photalign.kernels import ALIGNMENT_KERNELS, KERNELS
 from photalign.losses import LOSSES
@@ -103,7 +104,10 @@ def test_warp_in_c_is_the_warp_in_python(
 
 @pytest.mark.parametrize(
     "name",
-    [*WARPS, "auto", *METHODS, *LOSSES, "robust", *BRIGHTNESS, *ALIGNMENT_KERNELS],
+    [
+        *(*WARPS, "auto", *METHODS, *LOSSES, "robust", *BRIGHTNESS, *FEATURES),
+        *ALIGNMENT_KERNELS,
+    ],
 )
 def test_advice_covers_every_choice(name: str) -> None:
     assert f'`"{name}"`' in (DOCS / "how-to-choose.md").read_text("utf-8")

@@ -185,11 +185,12 @@ def test_window_follows_the_scale(scale, rng):
 def test_wide_windows_reach_what_a_narrow_one_does_not(rng):
     shape = (240, 260)
     truth = Translation.from_params([21, -14])
-    reference, moving = views(waves(rng), truth, shape, noise=2, rng=rng)
+    scene = waves(rng, longest=120)
+    reference, moving = views(scene, truth, shape, noise=2, rng=rng)
     moving = shaded(moving, rng)
     far = pa.align(reference, moving, "translation", brightness="local")
     assert far.ok
-    np.testing.assert_allclose(far.warp.params, truth.params, atol=0.15)
+    np.testing.assert_allclose(far.warp.params, truth.params, atol=0.8)
     assert far.levels == pa.Pyramid().levels_for(shape)
     assert far.iterations == len(far.trace)
     one_level = pa.align(

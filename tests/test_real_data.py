@@ -12,7 +12,7 @@ from PIL import Image
 import photalign as pa
 from photalign.io import read_image
 from photalign.synthetic import corner_error
-from photalign.warps import Euclidean, Homography, Translation
+from photalign.warps import Affine, Euclidean, Homography, Translation
 
 DATA = Path(__file__).parents[2] / "shared" / "data"
 pytestmark = pytest.mark.skipif(not DATA.is_dir(), reason="the images are not here")
@@ -140,6 +140,50 @@ def test_exposures_of_a_church(name, bar, model):
     )
     assert found.ok
     assert np.linalg.norm(found.warp.params) < bar
+
+
+def exposure(name):
+    """Return an exposure as it was stored, and where no blue frame was painted."""
+    image = read_image(DATA / "memorial" / name)
+    return image, ~(image == [0, 0, 255]).all(axis=-1)
+
+
+@pytest.mark.parametrize("options", [{"brightness": "local"}, {"features": "census"}])
+@pytest.mark.parametrize(
+    "names", [("0063", "0065"), ("0065", "0067"), ("0063", "0067")]
+)
+def test_exposures_as_they_are(names, options):
+    """Up to sixteen times the light, clipped at both ends, from 20 px away."""
+    (reference, one), (moving, other) = (exposure(f"memorial{n}.png") for n in names)
+    found = pa.align(
+        reference,
+        moving,
+        "translation",
+        init=shift(16, -12),
+        reference_mask=one,
+        moving_mask=other,
+        **options,
+    )
+    assert found.ok
+    assert np.linalg.norm(found.warp.params) < 0.4
+
+
+@pytest.mark.parametrize("features", ["orientation", "descriptor_fields"])
+@pytest.mark.parametrize("scan", ["00149v", "00163v", "00458v"])
+def test_plates_through_color_filters(scan, features):
+    """Blue to green to red to blue leads back; there is no other truth."""
+    plates = read_image(DATA / f"prokudin_gorskii/{scan}.jpg")
+    height, width = plates.shape[0] // 3, plates.shape[1]
+    blue, green, red = (
+        plates[k * height + 28 : (k + 1) * height - 28, 32 : width - 32]
+        for k in range(3)
+    )
+    way = Affine.identity()
+    for reference, moving in ((blue, green), (green, red), (red, blue)):
+        found = pa.align(reference, moving, features=features)
+        assert found.ok
+        way = found.warp @ way
+    assert corner_error(way, Affine.identity(), blue.shape) < 0.5
 
 
 # Stacks: microscopy, astronomy

@@ -104,10 +104,12 @@ def _noise_share(view: Array, weight: Array | None) -> float:
     use = np.isfinite(some).all(axis=2)
     if weight is not None:
         use &= weight[rows // 2 :: rows, :, 0] > 0
-    variance = some[use].var(axis=0).sum() if use.any() else 0.0
-    channels = range(view.shape[2])
-    noise = sum(_core.noise_level(view, weight, c) ** 2 for c in channels)
-    return float(np.sqrt(min(noise / variance, 1.0))) if variance > 0 else 0.0
+    noise = np.array([_core.noise_level(view, weight, c) for c in range(view.shape[2])])
+    with np.errstate(all="ignore"):
+        variance = some[use].var(axis=0).sum() if use.any() else 0.0
+        share = float(np.sqrt(np.square(noise).sum() / variance))
+    # Numbers too large or too small to be squared are the core's to refuse.
+    return min(share, 1.0) if np.isfinite(share) else 0.0
 
 
 def frame_of(jacobian: FloatArray) -> FloatArray:
