@@ -15,10 +15,9 @@ namespace {
 constexpr std::int64_t many_pixels = 1 << 17;
 // Those with no more are gone through model by model, and can be where the way begins.
 constexpr std::int64_t few_pixels = 1 << 12;
-// A level that the next coarser one leads to takes no more steps than this, or it was led astray.
-constexpr int most_steps = 20;
 constexpr int most_steps_of_simpler = 10;
 constexpr int most_shift = 2;  // pixels of the coarsest level
+constexpr std::size_t most_shifted = 3;
 // Correlations of less than so many standard deviations will not be found significant by the
 // finest level either, which has four times the pixels.
 constexpr double significant = 3;
@@ -54,10 +53,10 @@ State CoarseLevels::search(const State& begin, const State& descended) {
     const bool coarsest = !best, small = coarsest || is_small(level);
     const State& above = coarsest ? begin : best->state;
     if (!coarsest) consider(refined(above, level, options_.warp, {.max_steps = most_steps}));
-    if (small) consider(through_models(above, level, coarsest));
+    if (small) consider(through_models(above, level, {.is_graduated = coarsest}));
     if (small && !coarsest) {
       consider(with_last_model(begin, level, most_steps));
-      consider(through_models(begin, level, true));
+      consider(through_models(begin, level, {.is_graduated = true}));
     }
     best = std::move(here);
   }
@@ -75,10 +74,11 @@ CoarseLevels::Candidate CoarseLevels::with_last_model(const State& state, int le
     if (is_better(other, best, level)) best = std::move(other);
   };
   consider(refined(state, level, options_.warp, {.max_steps = max_steps, .is_graduated = true}));
-  consider(through_models(state, level, false));
-  consider(through_models(state, level, true));
+  consider(through_models(state, level, {.sharpness = sharpest}));
+  consider(through_models(state, level, {.is_graduated = true}));
   if (!options_.function && level + 1 == options_.levels)
-    consider(through_models(shifted(state, level), level, false));
+    for (const State& start : shifted(state, level))
+      consider(through_models(start, level, {.sharpness = sharpest}));
   return best;
 }
 
@@ -89,9 +89,10 @@ bool CoarseLevels::is_small(int level) const {
   return grid.width * grid.height <= few_pixels;
 }
 
-CoarseLevels::Candidate CoarseLevels::through_models(const State& state, int level, bool is_far) {
+CoarseLevels::Candidate CoarseLevels::through_models(const State& state, int level, Way way) {
   Candidate found{state};
-  Way way{.max_steps = most_steps_of_simpler, .is_graduated = is_far && is_robust()};
+  way.is_graduated = way.is_graduated && is_robust();
+  way.max_steps = most_steps_of_simpler;
   if (!options_.function)
     for (const WarpKind kind : models_to(options_.warp)) {
       if (kind == options_.warp) break;
@@ -113,6 +114,7 @@ CoarseLevels::Candidate CoarseLevels::refined(const State& state, int level, War
   LoopOptions options = problems_.loop_options(level);
   options.max_steps = std::min(options.max_steps, way.max_steps);
   options.is_graduated = way.is_graduated;
+  options.tuning *= way.sharpness;
   LoopResult found = optimize(problem, at_level, options, on_step_);
   // A coarse level that fails has nothing to say; the next one starts where it started.
   if (found.status != Status::converged && found.status != Status::step_limit &&
@@ -128,7 +130,7 @@ bool CoarseLevels::is_better(const Candidate& one, const Candidate& other, int l
   const Stopwatch::Lap lap = problems_.stopwatch().lap(Stage::coarse_levels);
   LevelProblem problem = problems_.at(level, Kernel::linear, one.state);
   problem.select_part(problem.grid().width * problem.grid().height > many_pixels);
-  problem.set_threshold(options_.tuning * std::min(one.scale, other.scale));
+  problem.set_threshold(sharp * options_.tuning * std::min(one.scale, other.scale));
   State first = one.state, second = other.state;
   problem.warp().to_level(first);
   problem.warp().to_level(second);
@@ -139,23 +141,51 @@ bool CoarseLevels::is_better(const Candidate& one, const Candidate& other, int l
              found.total.both_rho_previous * found.overlap();
 }
 
-// The shift of a start by a pixel or two of the level after which most residuals are small.
-State CoarseLevels::shifted(const State& state, int level) {
+// Shifts of a start after which most residuals are small: by whole pixels of the level, and by what
+// aligns windows of it, some of which may be free of outliers. The best few.
+std::vector<State> CoarseLevels::shifted(const State& state, int level) {
   const Stopwatch::Lap lap = problems_.stopwatch().lap(Stage::coarse_levels);
   LevelProblem problem = problems_.at(level, Kernel::linear, state, WarpKind::translation);
-  State at_level = state, best = state;
+  State at_level = state;
   problem.warp().to_level(at_level);
-  double least = std::numeric_limits<double>::infinity();
+  std::vector<std::pair<double, State>> found;
+  const auto consider = [&](const State& there) {
+    found.emplace_back(residual_scale(problem, there), there);
+  };
   for (int y = -most_shift; y <= most_shift; ++y)
     for (int x = -most_shift; x <= most_shift; ++x) {
       State there = at_level;
       there.warp = at_level.warp * Matrix3{1, 0, 1.0 * x, 0, 1, 1.0 * y, 0, 0, 1};
-      const double scale = residual_scale(problem, there);
-      if (!(scale < least)) continue;
-      least = scale;
-      best = there;
-      problem.warp().to_full(best);
+      consider(there);
     }
+  const auto closest = [](const auto& one, const auto& other) { return one.first < other.first; };
+  State starts[]{at_level, std::ranges::min_element(found, closest)->second};
+  LoopOptions options = problems_.loop_options(level);
+  options.max_steps = most_steps_of_simpler;
+  const std::int64_t width = problem.grid().width, height = problem.grid().height;
+  for (std::int64_t j = 0; j < 3; ++j)
+    for (std::int64_t i = 0; i < 3; ++i) {
+      LevelProblem window = problems_.at(level, Kernel::linear, state, WarpKind::translation);
+      const Selection pixels =
+          Selection::window({i * (width / 4), j * (height / 4), (width + 1) / 2, (height + 1) / 2});
+      window.use(pixels, pixels);
+      window.set_loss(LossKind::squared);
+      for (const State& start : starts) {
+        const LoopResult there = optimize(window, start, options, on_step_);
+        if (there.status != Status::too_little_texture) consider(there.state);
+      }
+    }
+  std::ranges::sort(found, closest);
+  std::vector<State> best;
+  for (auto& [scale, there] : found) {
+    if (best.size() == most_shifted) break;
+    if (std::ranges::any_of(best, [&](const State& other) {
+          return problem.warp().motion(there, other) < problem.grid().scale / 2;
+        }))
+      continue;
+    best.push_back(std::move(there));
+  }
+  for (State& there : best) problem.warp().to_full(there);
   return best;
 }
 

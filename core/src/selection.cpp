@@ -41,6 +41,18 @@ Selection Selection::all(std::int64_t width, std::int64_t height) {
   return all;
 }
 
+Selection Selection::window(const Rect& rect) {
+  Selection window;
+  const std::int64_t right = rect.x + rect.width, bottom = rect.y + rect.height;
+  for (std::int64_t y = rect.y; y < bottom; y += tile_height) {
+    for (std::int64_t x = rect.x; x < right; x += tile_width)
+      window.rects_.push_back({x, y, std::min<std::int64_t>(tile_width, right - x),
+                               std::min<std::int64_t>(tile_height, bottom - y)});
+    window.end_row();
+  }
+  return window;
+}
+
 Selection Selection::bands(std::int64_t width, std::int64_t height) {
   const std::int64_t all_columns = (width + tile_width - 1) / tile_width;
   const std::int64_t all_rows = std::max<std::int64_t>(height / band_step, 1);

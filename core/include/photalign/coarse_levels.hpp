@@ -3,6 +3,7 @@
 
 #include <optional>
 #include <span>
+#include <vector>
 
 #include "level_problems.hpp"
 
@@ -29,15 +30,22 @@ class CoarseLevels {
     double scale = 0;  // of the loss
   };
 
+  // A level that the next coarser one leads to takes no more steps than this, or it was led astray.
+  static constexpr int most_steps = 20;
+  // Of the loss's threshold on coarse levels: efficiency is for the finest, here less is led astray
+  // by outliers that move with another motion.
+  static constexpr double sharp = 0.7, sharpest = 0.4;
+
   struct Way {
-    int max_steps;
+    int max_steps = most_steps;
     bool is_graduated = false;  // see LoopOptions
+    double sharpness = sharp;   // the threshold in units of that at full resolution
   };
 
   Candidate with_last_model(const State& state, int level, int max_steps);
-  Candidate through_models(const State& state, int level, bool is_far);
+  Candidate through_models(const State& state, int level, Way way);
   Candidate refined(const State& state, int level, WarpKind kind, const Way& way);
-  State shifted(const State& state, int level);
+  std::vector<State> shifted(const State& state, int level);
   bool is_robust() const;
   bool is_better(const Candidate& one, const Candidate& other, int level);
   bool is_small(int level) const;

@@ -13,6 +13,8 @@ class Selection {
  public:
   // All pixels, in tiles.
   static Selection all(std::int64_t width, std::int64_t height);
+  // Those of a rectangle.
+  static Selection window(const Rect& rect);
   // Thin bands across the image, evenly spaced: a quarter of the pixels of a small image. Of a
   // large one, pieces of them, 65 thousand pixels in all. Enough for steps that others will follow.
   static Selection bands(std::int64_t width, std::int64_t height);
