@@ -30,6 +30,8 @@ constexpr double few_deviations = 3;
 constexpr double certain = 0.5;
 // A warp with a larger standard deviation at a corner, in pixels, is not determined.
 constexpr double uncertain = 5;
+// Of the information about some direction; its covariance would be made up by the noise.
+constexpr double most_scatter = 0.25;
 constexpr double alike = 0.9;  // correlation
 // Images that match with less probability than this are not taken for a match.
 constexpr double confident = 0.8;
@@ -255,7 +257,9 @@ class Alignment {
           uncertainty_of(problem.warp(), state, covariance_of(ending.conclusion));
       result.covariance = std::move(uncertainty.covariance);
       std::memcpy(result.corner_std, uncertainty.corner_std, sizeof result.corner_std);
-      result.deviation = uncertainty.deviation;
+      result.deviation = scatter_of_information(ending.conclusion) < most_scatter
+                             ? uncertainty.deviation
+                             : std::numeric_limits<double>::infinity();
     }
     result.findings = findings_of(ending.conclusion.blocks, ending.concluded);
     result.pixels = last.total.pixels;

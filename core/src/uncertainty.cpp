@@ -290,6 +290,29 @@ std::vector<double> covariance_of(const Conclusion& conclusion) {
   return found;
 }
 
+double scatter_of_information(const Conclusion& conclusion) {
+  const Matrix& a = conclusion.equations.hessian;
+  const Matrix& b = conclusion.spread;
+  const std::size_t n = a.size();
+  const Cholesky factored(a, conclusion.equations.parameters());
+  if (!factored.ok()) return HUGE_VAL;
+  // The largest eigenvalue of inverse(A) B, by the power method.
+  constexpr int rounds = 20;
+  std::vector<double> direction(n, 1.0), next(n);
+  double ratio = 0;
+  for (int round = 0; round < rounds; ++round) {
+    std::fill(next.begin(), next.end(), 0.0);
+    for (std::size_t i = 0; i < n; ++i)
+      for (std::size_t j = 0; j < n; ++j) next[i] += b(i, j) * direction[j];
+    factored.solve(next.data());
+    ratio = 0;
+    for (double v : next) ratio = std::max(ratio, std::abs(v));
+    if (!(ratio > 0) || !std::isfinite(ratio)) return ratio > 0 ? HUGE_VAL : 0;
+    for (std::size_t i = 0; i < n; ++i) direction[i] = next[i] / ratio;
+  }
+  return ratio / std::sqrt(conclusion.review.total.pixels);
+}
+
 Uncertainty uncertainty_of(const LevelWarp& warp, const State& state,
                            const std::vector<double>& of_unknowns) {
   const std::size_t n = warp.parameters();
