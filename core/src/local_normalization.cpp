@@ -153,15 +153,21 @@ class Normalization {
       if (covered_[as_size(i)] < least) mean_[as_size(i)] = nan;
   }
 
-  void smooth_row(Sum sum, std::int64_t y, float* to) const {
-    const std::int64_t radius = gaussian_.radius();
-    std::fill(to, to + coarse_width_, 0.0f);
-    const std::int64_t top = std::max<std::int64_t>(0, y - radius);
-    const std::int64_t bottom = std::min(coarse_height_ - 1, y + radius);
-    for (std::int64_t other = top; other <= bottom; ++other) {
-      const float w = gaussian_.weight(other - y);
-      const float* from = coarse_row(sum, other);
-      for (std::int64_t x = 0; x < coarse_width_; ++x) to[x] += w * from[x];
+  // Beyond the image there is nothing to be added.
+  void smooth_row(Sum sum, std::int64_t y, float* __restrict to) const {
+    const float* middle = coarse_row(sum, y);
+    const float first = gaussian_.weight(0);
+    for (std::int64_t x = 0; x < coarse_width_; ++x) to[x] = first * middle[x];
+    for (std::int64_t k = 1; k <= gaussian_.radius(); ++k) {
+      const float w = gaussian_.weight(k);
+      const bool has_above = y >= k, has_below = y + k < coarse_height_;
+      if (!has_above && !has_below) break;
+      const float* above = coarse_row(sum, has_above ? y - k : y + k);
+      const float* below = coarse_row(sum, has_below ? y + k : y - k);
+      if (has_above && has_below)
+        for (std::int64_t x = 0; x < coarse_width_; ++x) to[x] += w * (above[x] + below[x]);
+      else
+        for (std::int64_t x = 0; x < coarse_width_; ++x) to[x] += w * above[x];
     }
   }
 
