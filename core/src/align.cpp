@@ -68,6 +68,11 @@ class Alignment {
   AlignResult from_above(const State& begin) {
     State state = coarse_levels_.descend(begin);
     std::optional<AlignResult> near = from_near(begin, state);
+    // Redescending weights make Newton's steps uncertain, so that they say little of the way here.
+    if (!near && options_.loss != LossKind::squared) {
+      const Exploration nearer = explored(state);
+      if (nearer.status == Status::converged) near = from_near(begin, nearer.state);
+    }
     if (near && near->status == Status::converged) return *std::move(near);
     const State other = coarse_levels_.search(begin, state);
     if (moved(state, other) > same) {
@@ -283,7 +288,7 @@ class Alignment {
       return ending.status;
     if (result.overlap < options_.min_overlap) return Status::too_little_overlap;
     // Student's t of a correlation, with as many samples as there are uncorrelated residuals.
-    const double r = ending.conclusion.review.weighted_correlation(ending.concluded);
+    const double r = result.correlation;
     const double degrees =
         ending.conclusion.review.total.pixels / ending.noise.samples_per_degree();
     const bool matched = r > 0 && r * r * degrees > significant * significant * (1 - r * r);
