@@ -98,7 +98,7 @@ def _pair(kind: str, seed: int, sigma: float | None = None, **settings: object) 
 
 @cache
 def photograph() -> Sampler:
-    """A retina, 1411 x 1411 pixels in gray, grey levels 70 to 210 where the views look."""
+    """A retina, 1411 x 1411 pixels, grey levels 70 to 210 where the views look."""
     return Sampler(_gray(data.retina()), kernel="bspline3")
 
 

@@ -1,7 +1,8 @@
 """What hides, moves or darkens a part of the moving image, and what that costs.
 
-The pairs are those of the accuracy benchmark, corners off by 2 to 10 px and noise 2, with
-outliers of four kinds. Photalign is told of them by ``loss="robust"`` and nothing else.
+The pairs are those of the accuracy benchmark, corners off by 2 to 10 px and noise 2,
+with outliers of four kinds. Photalign is told of them by ``loss="robust"`` and nothing
+else.
 """
 
 from __future__ import annotations
