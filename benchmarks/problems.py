@@ -56,7 +56,7 @@ def brighter(kind: str, count: int) -> Iterator[Problem]:
 def occluded(kind: str, count: int) -> Iterator[Problem]:
     """Gravel hides a fifth of the moving image; the bound knows where."""
     for seed in range(count):
-        views = _pair(kind, seed, occluder=_gravel())
+        views = _pair(kind, seed, occluder=gravel())
         bound = views.bound().corner_rms
         yield Problem(kind=kind, pair=views, bound=bound, loss="robust")
 
@@ -64,10 +64,18 @@ def occluded(kind: str, count: int) -> Iterator[Problem]:
 def masked(kind: str, count: int) -> Iterator[Problem]:
     """A band of gravel that moves on its own, masked out in the moving image."""
     for seed in range(count):
-        views = _pair(kind, seed, occluder=_gravel((BAND, SHAPE[1])))
+        views = _pair(kind, seed, occluder=gravel((BAND, SHAPE[1])))
         mask = ~views.occluder_mask
         bound = views.bound().corner_rms
         yield Problem(kind=kind, pair=views, bound=bound, moving_mask=mask)
+
+
+def single(
+    kind: str, seed: int, *, occluder: NDArray[np.float64] | None = None
+) -> Problem:
+    """One pair of `plain`, maybe with an occluder, to be aligned with a robust loss."""
+    views = _pair(kind, seed, occluder=occluder)
+    return Problem(kind=kind, pair=views, bound=views.bound().corner_rms, loss="robust")
 
 
 def _pair(kind: str, seed: int, sigma: float | None = None, **settings: object) -> Pair:
@@ -77,7 +85,7 @@ def _pair(kind: str, seed: int, sigma: float | None = None, **settings: object) 
     truth = random_warp(kind, SHAPE, sigma, rng)
     center = rng.uniform(655, 755, size=2)
     return pair(
-        _retina(),
+        photograph(),
         truth,
         SHAPE,
         center=(center[0], center[1]),
@@ -89,13 +97,14 @@ def _pair(kind: str, seed: int, sigma: float | None = None, **settings: object) 
 
 
 @cache
-def _retina() -> Sampler:
-    """1411 x 1411 pixels in gray, grey levels 70 to 210 where the views look."""
+def photograph() -> Sampler:
+    """A retina, 1411 x 1411 pixels, grey levels 70 to 210 where the views look."""
     return Sampler(_gray(data.retina()), kernel="bspline3")
 
 
 @cache
-def _gravel(shape: tuple[int, int] = (89, 89)) -> NDArray[np.float64]:
+def gravel(shape: tuple[int, int] = (89, 89)) -> NDArray[np.float64]:
+    """Texture that hides things; the default hides a fifth of a view."""
     scale = 2.5
     return view(data.gravel(), Affine([[scale, 0, 4], [0, scale, 4]]), shape)
 

@@ -71,6 +71,11 @@ class Alignment {
   AlignResult from_above(const State& begin) {
     State state = coarse_levels_.descend(begin);
     std::optional<AlignResult> near = from_near(begin, state);
+    // Redescending weights make Newton's steps uncertain, so that they say little of the way here.
+    if (!near && options_.loss != LossKind::squared) {
+      const Exploration nearer = explored(state);
+      if (nearer.status == Status::converged) near = from_near(begin, nearer.state);
+    }
     if (near && near->status == Status::converged) return *std::move(near);
     const State other = coarse_levels_.search(begin, state);
     if (moved(state, other) > same) {
@@ -307,8 +312,7 @@ class Alignment {
     if (!settled && ending.status != Status::no_descent && ending.status != Status::step_limit)
       return ending.status;
     if (result.overlap < options_.min_overlap) return Status::too_little_overlap;
-    const double r = ending.conclusion.review.weighted_correlation(ending.concluded);
-    if (!(r > 0) || !(result.confidence > confident)) return Status::no_match;
+    if (!(result.correlation > 0) || !(result.confidence > confident)) return Status::no_match;
     if (!settled) return ending.status;
     // Images that agree, and yet leave the warp open, lack texture; others do not agree where they
     // have some.

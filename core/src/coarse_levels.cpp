@@ -171,7 +171,7 @@ std::vector<State> CoarseLevels::shifted(const State& state, int level) {
       window.use(pixels, pixels);
       window.set_loss(LossKind::squared);
       for (const State& start : starts) {
-        const LoopResult there = optimize(window, start, options, on_step_);
+        const LoopResult there = optimize(window, start, options, {});
         if (there.status != Status::too_little_texture) consider(there.state);
       }
     }

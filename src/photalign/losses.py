@@ -35,7 +35,8 @@ class Loss:
     ----------
     scale : float, optional
         Standard deviation of the residuals of good pixels, in grey levels. By
-        default it is estimated: 1.4826 times the median absolute residual.
+        default it is estimated. `align` takes the standard deviation of those near
+        0, whatever the others are, `linearize` 1.4826 times the median absolute one.
     tuning : float
         Threshold of the loss in units of `scale`. The defaults give 95 %
         efficiency on normally distributed residuals.

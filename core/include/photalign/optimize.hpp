@@ -41,8 +41,8 @@ void match_contrast(const Evaluation& at, State& state);
 // Gain and bias that minimize the squared residuals, per channel.
 void fit_gain_bias(const Evaluation& at, State& state);
 
-// Robust standard deviation of the residuals: 1.4826 times their median absolute value, and no less
-// than rounding leaves.
+// Standard deviation of the residuals near 0, whatever the others are, and no less than rounding
+// leaves.
 double residual_scale(LevelProblem& problem, const State& state);
 
 }  // namespace photalign
