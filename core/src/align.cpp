@@ -34,7 +34,7 @@ constexpr double certain = 0.5;
 constexpr double uncertain = 5;
 constexpr double alike = 0.9;  // correlation
 // Images that match with less probability than this are not taken for a match.
-constexpr double confident = 0.8;
+constexpr double confident = 0.75;
 
 class Alignment {
  public:
@@ -302,6 +302,9 @@ class Alignment {
     if (!settled && ending.status != Status::no_descent && ending.status != Status::step_limit)
       return ending.status;
     if (result.overlap < options_.min_overlap) return Status::too_little_overlap;
+    // What was cut off may yet have become a match.
+    if (!settled && ending.status == Status::step_limit && result.correlation > 0)
+      return Status::step_limit;
     if (!(result.correlation > 0) || !(result.confidence > confident)) return Status::no_match;
     if (!settled) return ending.status;
     // Images that agree, and yet leave the warp open, lack texture; others do not agree where they
