@@ -165,13 +165,14 @@ def test_advice_for_other_exposure_works():
 
 
 def test_advice_for_the_step_limit_works():
-    views = seen()
+    truth = Translation.from_params([0.8, -0.6])
+    views = seen(truth)
     options = {"pyramid": pa.Pyramid(levels=1), "kernel": "linear"}
-    found = aligned(views, "affine", solver=pa.GaussNewton(max_steps=2), **options)
+    found = aligned(views, "affine", solver=pa.GaussNewton(max_steps=1), **options)
     assert found.status is Status.STEP_LIMIT
     assert "max_steps=100" in found.advice
     more = pa.LevenbergMarquardt(max_steps=100)
-    assert is_right(aligned(views, "affine", solver=more, **options))
+    assert is_right(aligned(views, "affine", solver=more, **options), truth)
 
 
 def test_advice_for_a_start_outside_names_the_start():
@@ -218,13 +219,10 @@ def test_exposure_that_is_not_modeled_warns():
     assert found.to_dict()["warnings"] == list(found.warnings)
 
 
-def test_noise_that_hangs_together_warns(rng):
+def test_light_that_changes_within_the_image_warns():
     views = seen(scene="astronaut", center=(230, 150), scale=1.2)
-    clean = [image.astype(float) for image in (views.reference, views.moving)]
-    noisy = [
-        image + 40 * gaussian_filter(rng.normal(size=SHAPE), 5) for image in clean
-    ]
-    found = pa.align(*noisy, "translation")
+    light = 12 * np.sin(np.arange(SHAPE[1]) / 25)
+    found = pa.align(views.reference, views.moving + light, "translation")
     assert found.ok
     assert any("structure" in text for text in found.warnings)
 

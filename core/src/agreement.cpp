@@ -17,8 +17,9 @@ constexpr std::size_t most_blocks = 1024;
 // It takes as much texture, in blocks, to say anything at all.
 constexpr double doubt = 0.25;
 constexpr double negligible = 1e-6;  // of all texture
-// A block agrees if less of its texture is unexplained, and the loss left more of it.
-constexpr double agrees = 0.5, is_kept = 0.5;
+// A block agrees if less of its texture is unexplained, the images correlate in it, and the loss
+// left more of it.
+constexpr double agrees = 0.5, correlates = 0.25, is_kept = 0.5;
 
 // Variances of both images and their covariance, on one scale.
 struct Texture {
@@ -154,13 +155,14 @@ Evidence evidence_of(const std::vector<Block>& blocks) {
     const double beyond = std::max(block.coarse.residual() - noise, 0.0);
     const double share = beyond / (block.coarse.reference + block.coarse.moving);
     const double left = std::isfinite(share) ? share : 0;
+    const double common = correlation_of(block.coarse);
     unexplained.push_back({left, weight * block.kept});
-    correlation.push_back({correlation_of(block.coarse), weight * block.kept});
+    correlation.push_back({common, weight * block.kept});
     fine_correlation.push_back(
         {correlation_of(block.fine), telling(block.fine, fine_noise) * block.kept});
     weight_of_all += weight;
     found.blocks += weight * block.kept;
-    if (left < agrees && block.kept > is_kept) agreeing += weight;
+    if (left < agrees && common > correlates && block.kept > is_kept) agreeing += weight;
   }
   found.agreement = agreeing / std::max(weight_of_all, doubt);
   found.unexplained = median(unexplained);
@@ -218,10 +220,10 @@ double confidence_of(const Evidence& e, double overlap, double deviation) {
   const double certain = std::isfinite(deviation) ? std::clamp(deviation, 3e-4, 0.1) : 0.1;
   const double few = 8 / (8.1 + e.blocks);
   const double sum =
-      -14.644 - 1.231 * unexplained + 1.402 * e.correlation + 3.130 * e.fine_correlation -
-      0.132 * std::log(e.blocks + 0.1) + 5.300 * std::log(std::clamp(overlap, 1e-3, 0.9)) -
-      1.113 * std::log(certain) + 1.600 * std::min(e.agreement, 0.6) +
-      few * (3.440 + 0.108 * unexplained + 2.550 * e.correlation - 0.624 * e.fine_correlation);
+      -12.039 - 1.182 * unexplained + 0.264 * e.correlation + 3.494 * e.fine_correlation +
+      0.050 * std::log(e.blocks + 0.1) + 5.505 * std::log(std::clamp(overlap, 1e-3, 0.9)) -
+      0.983 * std::log(certain) +
+      few * (2.656 + 0.085 * unexplained + 1.517 * e.correlation + 0.939 * e.fine_correlation);
   return 1 / (1 + std::exp(-sum));
 }
 

@@ -35,6 +35,8 @@ constexpr double uncertain = 5;
 constexpr double alike = 0.9;  // correlation
 // Images that match with less probability than this are not taken for a match.
 constexpr double confident = 0.75;
+// Nor are those that agree in less than this share of their texture.
+constexpr double least_agreement = 0.3;
 
 class Alignment {
  public:
@@ -305,7 +307,9 @@ class Alignment {
     // What was cut off may yet have become a match.
     if (!settled && ending.status == Status::step_limit && result.correlation > 0)
       return Status::step_limit;
-    if (!(result.correlation > 0) || !(result.confidence > confident)) return Status::no_match;
+    if (!(result.correlation > 0) || !(result.confidence > confident) ||
+        !(result.findings.evidence.agreement > least_agreement))
+      return Status::no_match;
     if (!settled) return ending.status;
     // Images that agree, and yet leave the warp open, lack texture; others do not agree where they
     // have some.

@@ -17,6 +17,8 @@ __all__ = ["advice_for"]
 INVERTED = -0.3
 # Blocks with texture beyond the noise; images with less are noise, or flat.
 LEAST_BLOCKS = 1.0
+# Residuals of noise hang together no further than the kernel smooths.
+PIXELS_OF_NOISE = 8.0
 # So much of the texture agrees where a part of the image matches.
 PART = 0.25
 # Contrasts that differ by this factor.
@@ -106,7 +108,8 @@ def _a_match(result: Alignment) -> str:
             f"{correlation:.2f}): if one is a negative, invert it, e.g. pass "
             "255 - moving for 8-bit images."
         )
-    if result._grounds.blocks < LEAST_BLOCKS:
+    grounds = result._grounds
+    if grounds.blocks < LEAST_BLOCKS or grounds.pixels_per_degree < PIXELS_OF_NOISE:
         return (
             "The images have hardly any texture beyond their noise: use a larger "
             "area, or average frames or blocks of pixels before aligning."
