@@ -155,6 +155,11 @@ def matching(
         x, y = rng.integers(0, side - width, 2)
         patch = gravel_view(width, rng)
         moving[y : y + width, x : x + width] = patch
+    if name == "smooth noise":
+        width = rng.uniform(0.7, 2.0)
+        reference = reference + smooth_noise(reference.shape, width, noise, rng)
+        moving = moving + smooth_noise(moving.shape, width, noise, rng)
+        noise = 0.3
     sigma = float(np.hypot(noise, 0.3))
     try:
         bound = cramer_rao(
@@ -172,6 +177,14 @@ def matching(
         truth=truth,
         **chosen,
     )
+
+
+def smooth_noise(
+    shape: tuple[int, ...], width: float, sigma: float, rng: np.random.Generator
+) -> NDArray[np.float64]:
+    """Draw noise that was blurred, of a standard deviation of ``sigma``."""
+    noise = gaussian_filter(rng.normal(size=shape), width, mode="wrap")
+    return noise * (sigma / noise.std())
 
 
 def gravel_view(width: int, rng: np.random.Generator) -> NDArray[np.float64]:
@@ -277,7 +290,7 @@ def far_views(
     return reference, moving, truth
 
 
-MATCHING = ("plain", "noise", "gain", "blur", "occluder")
+MATCHING = ("plain", "noise", "smooth noise", "gain", "blur", "occluder")
 OTHERS = (
     *("two photographs", "two parts", "one texture", "repeating"),
     *("mirrored", "inverted", "noise", "sky", "far"),

@@ -83,13 +83,12 @@ nb::dict as_dict(const AlignResult& found) {
   result["agreement"] = evidence.agreement;
   result["confidence"] = found.confidence;
   result["pixels"] = found.pixels;
-  result["pixels_per_degree"] = found.pixels_per_degree;
-  // In the order of `Evidence` and `Symptoms` in _evidence.py.
-  result["evidence"] = nb::make_tuple(evidence.unexplained, evidence.correlation,
-                                      evidence.fine_correlation, evidence.blocks, found.deviation);
-  result["symptoms"] = nb::make_tuple(symptoms.contrast, symptoms.contrast_t, symptoms.brightness,
-                                      symptoms.brightness_t, symptoms.residual, symptoms.of_means,
-                                      symptoms.count, found.kept, found.edges);
+  // In the order of `Grounds` in _grounds.py.
+  result["grounds"] = nb::make_tuple(
+      evidence.unexplained, evidence.correlation, evidence.fine_correlation, evidence.blocks,
+      found.deviation, symptoms.contrast, symptoms.contrast_t, symptoms.brightness,
+      symptoms.brightness_t, symptoms.residual, symptoms.of_means, symptoms.count, found.kept,
+      found.edges, found.pixels_per_degree);
   return result;
 }
 

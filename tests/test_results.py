@@ -160,7 +160,8 @@ def test_failure_raises_only_on_request(failed, rng):
     with pytest.raises(pa.AlignmentError) as caught:
         failed.raise_if_failed()
     assert caught.value.result is failed
-    assert str(caught.value) == f"{failed.status.name}: {failed.status.value}"
+    expected = f"{failed.status.name}: {failed.status.value} {failed.advice}"
+    assert str(caught.value) == expected
     found = aligned(rng)
     assert found.raise_if_failed() is found
 

@@ -14,9 +14,12 @@ constexpr double noise_of_means = 0.3;
 constexpr float usual_cells = 8, least_cells = 4;
 // More blocks than this add nothing to what is known.
 constexpr std::size_t most_blocks = 1024;
+// It takes as much texture, in blocks, to say anything at all.
+constexpr double doubt = 0.25;
 constexpr double negligible = 1e-6;  // of all texture
-// A block agrees if less of its texture is unexplained, and the loss left more of it.
-constexpr double agrees = 0.5, is_kept = 0.5;
+// A block agrees if less of its texture is unexplained, the images correlate in it, and the loss
+// left more of it.
+constexpr double agrees = 0.5, correlates = 0.25, is_kept = 0.5;
 
 // Variances of both images and their covariance, on one scale.
 struct Texture {
@@ -144,22 +147,24 @@ Evidence evidence_of(const std::vector<Block>& blocks) {
   const double fine_noise = noise_of(blocks), noise = noise_of_means * fine_noise;
   Evidence found;
   double weight_of_all = 0, agreeing = 0;
-  std::vector<Weighed> unexplained, correlation, fine_correlation;
+  // Without texture nothing agrees.
+  std::vector<Weighed> unexplained{{1, doubt}}, correlation{{0, doubt}};
+  std::vector<Weighed> fine_correlation{{0, doubt}};
   for (const Block& block : blocks) {
     const double weight = telling(block.coarse, noise);
     const double beyond = std::max(block.coarse.residual() - noise, 0.0);
     const double share = beyond / (block.coarse.reference + block.coarse.moving);
     const double left = std::isfinite(share) ? share : 0;
-    constexpr double least = 1e-9;
-    unexplained.push_back({left, weight * block.kept + least});
-    correlation.push_back({correlation_of(block.coarse), weight * block.kept + least});
+    const double common = correlation_of(block.coarse);
+    unexplained.push_back({left, weight * block.kept});
+    correlation.push_back({common, weight * block.kept});
     fine_correlation.push_back(
-        {correlation_of(block.fine), telling(block.fine, fine_noise) * block.kept + least});
+        {correlation_of(block.fine), telling(block.fine, fine_noise) * block.kept});
     weight_of_all += weight;
     found.blocks += weight * block.kept;
-    if (left < agrees && block.kept > is_kept) agreeing += weight;
+    if (left < agrees && common > correlates && block.kept > is_kept) agreeing += weight;
   }
-  found.agreement = agreeing / weight_of_all;
+  found.agreement = agreeing / std::max(weight_of_all, doubt);
   found.unexplained = median(unexplained);
   found.correlation = median(correlation);
   found.fine_correlation = median(fine_correlation);
@@ -212,13 +217,13 @@ Findings findings_of(const std::vector<LocalVariation>& all, const State& state)
 double confidence_of(const Evidence& e, double overlap, double deviation) {
   // A logistic regression. With few blocks the medians say less, and are weighed otherwise.
   const double unexplained = std::log(e.unexplained + 0.003);
-  const double few = 8 / (8 + e.blocks + 0.1);
-  const double certain = std::isfinite(deviation) ? std::clamp(deviation, 1e-4, 0.1) : 0.1;
+  const double certain = std::isfinite(deviation) ? std::clamp(deviation, 3e-4, 0.1) : 0.1;
+  const double few = 8 / (8.1 + e.blocks);
   const double sum =
-      -11.3 - 1.532 * unexplained + 0.269 * e.correlation + 1.23 * e.fine_correlation -
-      0.359 * std::log(e.blocks + 0.1) + 6.161 * std::log(std::max(overlap, 1e-3)) -
-      1.182 * std::log(certain) +
-      few * (3.182 + 0.824 * unexplained + 1.175 * e.correlation + 2.093 * e.fine_correlation);
+      -12.039 - 1.182 * unexplained + 0.264 * e.correlation + 3.494 * e.fine_correlation +
+      0.050 * std::log(e.blocks + 0.1) + 5.505 * std::log(std::clamp(overlap, 1e-3, 0.9)) -
+      0.983 * std::log(certain) +
+      few * (2.656 + 0.085 * unexplained + 1.517 * e.correlation + 0.939 * e.fine_correlation);
   return 1 / (1 + std::exp(-sum));
 }
 

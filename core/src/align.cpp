@@ -34,7 +34,9 @@ constexpr double uncertain = 5;
 constexpr double most_scatter = 0.25;
 constexpr double alike = 0.9;  // correlation
 // Images that match with less probability than this are not taken for a match.
-constexpr double confident = 0.8;
+constexpr double confident = 0.75;
+// Nor are those that agree in less than this share of their texture.
+constexpr double least_agreement = 0.3;
 
 class Alignment {
  public:
@@ -312,7 +314,12 @@ class Alignment {
     if (!settled && ending.status != Status::no_descent && ending.status != Status::step_limit)
       return ending.status;
     if (result.overlap < options_.min_overlap) return Status::too_little_overlap;
-    if (!(result.correlation > 0) || !(result.confidence > confident)) return Status::no_match;
+    // What was cut off may yet have become a match.
+    if (!settled && ending.status == Status::step_limit && result.correlation > 0)
+      return Status::step_limit;
+    if (!(result.correlation > 0) || !(result.confidence > confident) ||
+        !(result.findings.evidence.agreement > least_agreement))
+      return Status::no_match;
     if (!settled) return ending.status;
     // Images that agree, and yet leave the warp open, lack texture; others do not agree where they
     // have some.

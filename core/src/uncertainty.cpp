@@ -137,6 +137,29 @@ Noise study(LevelProblem& problem, const State& state, const Selection& samples)
   return noise;
 }
 
+// What the fit took from the variance of the residuals: n / (n - k) for k unknowns and n residuals,
+// correlated ones counted as less.
+double correction_for_unknowns(const Conclusion& conclusion) {
+  constexpr double most = 4;
+  const double n = conclusion.review.total.pixels / conclusion.pixels_per_degree;
+  const double factor = n / (n - static_cast<double>(conclusion.equations.size()));
+  return factor >= 1 ? std::min(factor, most) : most;
+}
+
+// Where large residuals gather on edges, the slopes of a loss that falls there leave no curvature,
+// though it is a minimum. Then A is that of the weights, by the mean slope.
+std::vector<double> covariance_by_weights(const Conclusion& conclusion) {
+  constexpr double least = 0.25;  // of the mean weight
+  const ReviewSums& total = conclusion.review.total;
+  const double slope = std::max(total.slopes, least * total.weights);
+  Matrix a = conclusion.spread;
+  const double factor = slope / total.weight / conclusion.inflation;
+  for (std::size_t i = 0; i < a.size(); ++i)
+    for (std::size_t j = 0; j < a.size(); ++j) a(i, j) *= factor;
+  return sandwich(a, conclusion.spread, conclusion.equations.parameters(),
+                  total.square / total.weight);
+}
+
 }  // namespace
 
 CommonLosses compare_rows(LevelProblem& problem, const State& state, const State& previous,
@@ -260,21 +283,8 @@ Conclusion conclude(LevelProblem& problem, const State& state, const Noise* nois
           std::move(blocks),
           noise ? static_cast<double>(noise->inflation.factor[0]) *
                       static_cast<double>(noise->inflation.factor[1])
-                : 1};
-}
-
-// Where large residuals gather on edges, the slopes of a loss that falls there leave no curvature,
-// though it is a minimum. Then A is that of the weights, by the mean slope.
-static std::vector<double> covariance_by_weights(const Conclusion& conclusion) {
-  constexpr double least = 0.25;  // of the mean weight
-  const ReviewSums& total = conclusion.review.total;
-  const double slope = std::max(total.slopes, least * total.weights);
-  Matrix a = conclusion.spread;
-  const double factor = slope / total.weight / conclusion.inflation;
-  for (std::size_t i = 0; i < a.size(); ++i)
-    for (std::size_t j = 0; j < a.size(); ++j) a(i, j) *= factor;
-  return sandwich(a, conclusion.spread, conclusion.equations.parameters(),
-                  total.square / total.weight);
+                : 1,
+          noise ? noise->samples_per_degree() : 1};
 }
 
 std::vector<double> covariance_of(const Conclusion& conclusion) {
@@ -285,6 +295,8 @@ std::vector<double> covariance_of(const Conclusion& conclusion) {
   if (total.weight > 0 && bread.determined())
     found = sandwich(bread.hessian, conclusion.spread, parameters, total.square / total.weight);
   if (found.empty() && total.slopes < total.weights) found = covariance_by_weights(conclusion);
+  const double correction = correction_for_unknowns(conclusion);
+  for (double& variance : found) variance *= correction;
   if (found.empty())
     found.assign(parameters * parameters, std::numeric_limits<double>::quiet_NaN());
   return found;

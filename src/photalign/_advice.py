@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from photalign.warps import FunctionWarp
+
 if TYPE_CHECKING:
     from photalign.results import Alignment
 
@@ -15,6 +17,8 @@ __all__ = ["advice_for"]
 INVERTED = -0.3
 # Blocks with texture beyond the noise; images with less are noise, or flat.
 LEAST_BLOCKS = 1.0
+# Residuals of noise hang together no further than the kernel smooths.
+PIXELS_OF_NOISE = 8.0
 # So much of the texture agrees where a part of the image matches.
 PART = 0.25
 # Contrasts that differ by this factor.
@@ -97,13 +101,15 @@ def _another_way(result: Alignment) -> str:
 
 
 def _a_match(result: Alignment) -> str:
-    if result.correlation < INVERTED:
+    correlation = min(result.correlation, _correlation_at_start(result))
+    if correlation < INVERTED:
         return (
             "Bright parts of one image are dark in the other (correlation "
-            f"{result.correlation:.2f}): if one is a negative, invert it, e.g. pass "
+            f"{correlation:.2f}): if one is a negative, invert it, e.g. pass "
             "255 - moving for 8-bit images."
         )
-    if result._evidence.blocks < LEAST_BLOCKS:
+    grounds = result._grounds
+    if grounds.blocks < LEAST_BLOCKS or grounds.pixels_per_degree < PIXELS_OF_NOISE:
         return (
             "The images have hardly any texture beyond their noise: use a larger "
             "area, or average frames or blocks of pixels before aligning."
@@ -163,6 +169,26 @@ def _overlap_of_start(result: Alignment) -> float:
     limits = np.array(result.moving.shape[1::-1]) - 1
     inside = (mapped >= 0) & (mapped <= limits)
     return float((inside[..., 0] & inside[..., 1]).mean())
+
+
+def _correlation_at_start(result: Alignment) -> float:
+    """Return the zero-mean correlation of the first channels where both are valid."""
+    from photalign.resampling import resample
+
+    reference, moving = (
+        np.asarray(image, dtype=np.float32).reshape(*image.shape[:2], -1)[..., 0]
+        for image in (result.reference, result.moving)
+    )
+    if isinstance(result.initial, FunctionWarp):
+        return result.correlation
+    seen = resample(moving, result.initial, reference.shape, kernel="linear")
+    valid = np.isfinite(seen) & np.isfinite(reference)
+    if valid.sum() < 2:
+        return 0.0
+    a, b = (image[valid].astype(np.float64) for image in (reference, seen))
+    a, b = a - a.mean(), b - b.mean()
+    size = np.sqrt((a @ a) * (b @ b))
+    return float(a @ b / size) if size > 0 else 0.0
 
 
 def _is_flat(image: np.ndarray) -> bool:

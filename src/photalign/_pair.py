@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from photalign import _core
-from photalign._evidence import Evidence, Symptoms
+from photalign._grounds import Grounds
 from photalign._interpolation import spline_coefficients
 from photalign._transform import Transform, frame_of, smoothed
 from photalign._types import Array, FloatArray
@@ -203,6 +203,7 @@ class Pair:
         warp, status = _outcome(STATUS_OF_CORE[found["status"]], arrays, start)
         is_first_kernel = found["kernel"] == self.kernel.code
         steps = found["steps"]
+        grounds = Grounds._make(found["grounds"])
         return Alignment.of_core(
             steps,
             warp=warp,
@@ -215,10 +216,8 @@ class Pair:
             overlap=found["overlap"],
             agreement=found["agreement"],
             confidence=found["confidence"],
-            effective_pixels=found["pixels"] / found["pixels_per_degree"],
-            _evidence=Evidence._make(found["evidence"]),
-            _symptoms=Symptoms._make(found["symptoms"]),
-            _pixels_per_degree=found["pixels_per_degree"],
+            effective_pixels=found["pixels"] / grounds.pixels_per_degree,
+            _grounds=grounds,
             iterations=len(steps),
             brightness=self._brightness(arrays),
             features=self.features.name,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from photalign._evidence import Symptoms
+from photalign._grounds import Grounds
 
 if TYPE_CHECKING:
     from photalign.results import Alignment
@@ -28,21 +28,22 @@ LEAST_PER_PARAMETER = 12
 LEAST_KEPT = 0.5
 # Squared residuals on edges over others: aliasing, blur, and motion that is not modeled.
 LARGEST_ON_EDGES = 2.0
-# With little noise, an interpolation error of such kernels is larger than the noise leaves.
-_BIASED_KERNELS = ("linear", "catmull_rom")
+# Of their samples, the noise depends on the position within the pixel.
+_NOT_SMOOTHING = ("linear", "catmull_rom", "bspline3", "bspline5")
 
 
 def warnings_of(result: Alignment) -> Iterator[str]:
     """Say where the numbers of a result cannot be trusted, and what to do."""
-    symptoms = result._symptoms
-    yield from _brightness(result, symptoms)
-    yield from _structure(result, symptoms)
-    yield from _edges(result, symptoms)
+    grounds = result._grounds
+    yield from _brightness(result, grounds)
+    yield from _structure(grounds)
+    yield from _edges(result, grounds)
+    yield from _method(result)
     yield from _counts(result)
-    yield from _rejected(result, symptoms)
+    yield from _rejected(result, grounds)
 
 
-def _brightness(result: Alignment, s: Symptoms) -> Iterator[str]:
+def _brightness(result: Alignment, s: Grounds) -> Iterator[str]:
     if result.brightness.name != "none" or s.count < LEAST_BLOCKS:
         return
     differences = []
@@ -61,8 +62,8 @@ def _brightness(result: Alignment, s: Symptoms) -> Iterator[str]:
         )
 
 
-def _structure(result: Alignment, s: Symptoms) -> Iterator[str]:
-    expected = result._pixels_per_degree / PIXELS_OF_BLOCK
+def _structure(s: Grounds) -> Iterator[str]:
+    expected = s.pixels_per_degree / PIXELS_OF_BLOCK
     if s.count >= LEAST_BLOCKS and s.of_means > STRUCTURE * expected:
         yield (
             "The residuals are not noise: they hold structure over more than a few "
@@ -72,12 +73,21 @@ def _structure(result: Alignment, s: Symptoms) -> Iterator[str]:
         )
 
 
-def _edges(result: Alignment, s: Symptoms) -> Iterator[str]:
+def _edges(result: Alignment, s: Grounds) -> Iterator[str]:
     if s.edges > LARGEST_ON_EDGES and result.loss == "squared":
         yield (
             "The residuals are larger on edges than elsewhere (aliasing, blur of one "
             "image, or motion that the warp does not follow), which the covariance "
             "takes for noise; smooth both images alike, or try a richer warp."
+        )
+
+
+def _method(result: Alignment) -> Iterator[str]:
+    if result.method == "forward" and result.kernel in _NOT_SMOOTHING:
+        yield (
+            f'method="forward" with kernel="{result.kernel}" is pulled to certain '
+            "positions by the noise, up to one or two standard deviations, which the "
+            'covariance does not know; use method="auto" or a direct kernel.'
         )
 
 
@@ -91,7 +101,7 @@ def _counts(result: Alignment) -> Iterator[str]:
         )
 
 
-def _rejected(result: Alignment, s: Symptoms) -> Iterator[str]:
+def _rejected(result: Alignment, s: Grounds) -> Iterator[str]:
     if result.loss != "squared" and s.kept < LEAST_KEPT:
         yield (
             f"The loss left only {s.kept:.0%} of the pixels' weight: most of the image "

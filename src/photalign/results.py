@@ -9,13 +9,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from os import PathLike
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 
 from photalign import _core
 from photalign._advice import advice_for
-from photalign._evidence import Evidence, Symptoms
+from photalign._grounds import Grounds
 from photalign._types import Array, FloatArray
 from photalign._warnings import warnings_of
 from photalign.brightness import Brightness
@@ -52,8 +52,8 @@ class Status(enum.Enum):
         "closer, or try another method, loss or brightness model."
     )
     NO_MATCH = (
-        "The images do not agree in detail under the warp that was found: they do not "
-        "match, or the start was too far off."
+        "The images do not agree in detail under the warp that was found; check that "
+        "they show the same scene, or start closer."
     )
     NONFINITE = "The cost is not a finite number; check the images and the start."
 
@@ -245,7 +245,7 @@ class Alignment:
         residuals, and the loss did not reject it.
     confidence : float
         Probability, 0 to 1, that the images match under this warp, from how they
-        agree in detail; `ok` asks for more than 0.8.
+        agree in detail; `ok` asks for more than 0.75.
     effective_pixels : float
         Valid pixels, neighbors that share their noise counted as less.
     iterations : int
@@ -315,11 +315,7 @@ class Alignment:
     moving_mask: Array | None = field(default=None, repr=False)
     rivals: tuple[Rival, ...] = field(default=(), repr=False)
     features: str = "intensity"
-
-    # What the core tells of a result that it made; of another nothing is known.
-    _evidence: ClassVar[Evidence] = Evidence(0, 1, 1, np.inf, 0)
-    _symptoms: ClassVar[Symptoms] = Symptoms(1, 0, 0, 0, 0, 0, 0, 1, 1)
-    _pixels_per_degree: ClassVar[float] = 1.0
+    _grounds: Grounds = field(default=Grounds(), repr=False)  # noqa: RUF009
 
     @classmethod
     def of_core(cls, steps: FloatArray, **fields: Any) -> Alignment:

@@ -49,7 +49,7 @@ Findings findings_of(const std::vector<LocalVariation>& blocks, const State& sta
 
 // The probability that images of which all this is known match, where `overlap` is their common
 // share, and `deviation` the standard deviation of a mapped point in units of the image's longer
-// side. Fitted by benchmarks/honesty_fit.py.
+// side. Fitted by tools/fit_confidence.py.
 double confidence_of(const Evidence& evidence, double overlap, double deviation);
 
 }  // namespace photalign

@@ -60,6 +60,7 @@ struct Conclusion {
   Matrix spread;                       // B, but for the variance of the influence
   std::vector<LocalVariation> blocks;  // [rectangle][channel][block]; none without the noise
   double inflation = 1;                // of the gradients in B
+  double pixels_per_degree = 1;        // correlated residuals that count as one
 
   // Whether the samples of the noise are like the rest: they may have missed all texture.
   bool is_told_by(const Noise& noise) const;
