@@ -264,7 +264,7 @@ class Alignment {
           uncertainty_of(problem.warp(), state, covariance_of(ending.conclusion));
       result.covariance = std::move(uncertainty.covariance);
       std::memcpy(result.corner_std, uncertainty.corner_std, sizeof result.corner_std);
-      result.deviation = scatter_of_information(ending.conclusion) < most_scatter
+      result.deviation = scatter_of_information(ending.conclusion, ending.noise) < most_scatter
                              ? uncertainty.deviation
                              : std::numeric_limits<double>::infinity();
     }

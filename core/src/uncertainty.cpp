@@ -302,7 +302,7 @@ std::vector<double> covariance_of(const Conclusion& conclusion) {
   return found;
 }
 
-double scatter_of_information(const Conclusion& conclusion) {
+double scatter_of_information(const Conclusion& conclusion, const Noise& noise) {
   const Matrix& a = conclusion.equations.hessian;
   const Matrix& b = conclusion.spread;
   const std::size_t n = a.size();
@@ -322,7 +322,12 @@ double scatter_of_information(const Conclusion& conclusion) {
     if (!(ratio > 0) || !std::isfinite(ratio)) return ratio > 0 ? HUGE_VAL : 0;
     for (std::size_t i = 0; i < n; ++i) direction[i] = next[i] / ratio;
   }
-  return ratio / std::sqrt(conclusion.review.total.pixels);
+  // B has been inflated by what neighbors share of the residuals, which the gradients' noise does not.
+  const float* root = noise.inflation.factor;
+  const double inflation =
+      std::max({1.0, static_cast<double>(root[0]) * static_cast<double>(root[0]),
+                static_cast<double>(root[1]) * static_cast<double>(root[1])});
+  return ratio / inflation / std::sqrt(conclusion.review.total.pixels);
 }
 
 Uncertainty uncertainty_of(const LevelWarp& warp, const State& state,
