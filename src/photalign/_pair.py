@@ -80,10 +80,8 @@ class Pair:
         assert isinstance(wide.warp, MatrixWarp | FunctionWarp)
         levels = levels_of(self.brightness.window, self.levels)
         found = continued(wide, self.solve_in_frame(wide.warp, levels))
-        if found.ok:
-            return found
-        again = self.solve_in_frame(start, self.levels)
-        return again if again.ok else found
+        # Of a failure it is said that it is no worse than the start.
+        return found if found.ok else self.solve_in_frame(start, self.levels)
 
     def solve_in_frame(
         self, start: MatrixWarp | FunctionWarp, levels: int
