@@ -21,8 +21,8 @@ from photalign._interpolation import BOUNDARIES, DOMAINS
 from photalign.alignment import METHODS
 from photalign.autodiff import _duals
 from photalign.brightness import BRIGHTNESS
-from photalign.features import FEATURES
 from photalign.cli.app import app
+from photalign.features import FEATURES
 from photalign.kernels import ALIGNMENT_KERNELS, KERNELS
 from photalign.losses import LOSSES
 from photalign.results import Status

@@ -21,7 +21,7 @@ constexpr std::int64_t band = 32;  // rows that are one piece of work
 
 // Of the pixels under most windows, so many must be there.
 constexpr float least_covered = 0.9f;
-constexpr std::int64_t most_looked_at = 1 << 16;
+constexpr std::int64_t most_looked_at = 1 << 12;
 
 constexpr float nan = std::numeric_limits<float>::quiet_NaN();
 
@@ -81,38 +81,48 @@ class Normalization {
 
   // Sums over the valid pixels of each block, smoothed along the rows.
   void add_up(std::int64_t first, std::int64_t last) const {
-    std::vector<float> row(as_size(rows_.width()));
-    std::vector<float> added[sums];
-    for (std::vector<float>& each : added) each.resize(as_size(stride_));
+    std::vector<float> row(as_size(rows_.width())), blocks(as_size(stride_));
+    std::vector<float> columns[sums];  // of one row of blocks
+    for (std::vector<float>& each : columns) each.resize(row.size());
     for (std::int64_t y = first; y < last; ++y) {
-      for (std::vector<float>& each : added) std::fill(each.begin(), each.end(), 0.0f);
+      for (std::vector<float>& each : columns) std::fill(each.begin(), each.end(), 0.0f);
       const std::int64_t end = std::min(rows_.height(), (y + 1) * block_);
       for (std::int64_t fine = y * block_; fine < end; ++fine) {
         rows_.read(fine, channel_, row.data());
-        add_row(row.data(), added);
+        add_row(row.data(), columns[count].data(), columns[values].data(), columns[squares].data());
       }
-      for (int sum = 0; sum < sums; ++sum)
-        gaussian_.along(added[sum].data() + gaussian_.radius(), coarse_width_,
+      for (int sum = 0; sum < sums; ++sum) {
+        add_columns(columns[sum].data(), blocks.data() + gaussian_.radius());
+        gaussian_.along(blocks.data() + gaussian_.radius(), coarse_width_,
                         coarse_row(static_cast<Sum>(sum), y));
+      }
     }
   }
 
-  void add_row(const float* row, std::vector<float>* added) const {
-    const std::int64_t margin = gaussian_.radius(), whole = rows_.width() / block_;
-    float* n = added[count].data() + margin;
-    float* s = added[values].data() + margin;
-    float* q = added[squares].data() + margin;
-    const auto add = [&](std::int64_t x, std::int64_t block) {
-      const float value = row[x];
-      const bool is_valid = value == value;
-      const float used = is_valid ? value : 0.0f;
-      n[block] += is_valid ? 1.0f : 0.0f;
-      s[block] += used;
-      q[block] += used * used;
-    };
-    for (std::int64_t k = 0; k < block_; ++k)
-      for (std::int64_t block = 0; block < whole; ++block) add(block * block_ + k, block);
-    for (std::int64_t x = whole * block_; x < rows_.width(); ++x) add(x, whole);
+  void add_row(const float* __restrict row, float* __restrict n, float* __restrict s,
+               float* __restrict q) const {
+    for (std::int64_t x = 0; x < rows_.width(); ++x) {
+      const bool is_valid = row[x] == row[x];
+      const float used = is_valid ? row[x] : 0.0f;
+      n[x] += is_valid ? 1.0f : 0.0f;
+      s[x] += used;
+      q[x] += used * used;
+    }
+  }
+
+  // The columns of each block; the last may have fewer.
+  void add_columns(const float* __restrict columns, float* __restrict blocks) const {
+    const std::int64_t whole = rows_.width() / block_;
+    if (block_ == 2) {  // as it is by default, where there are most
+      for (std::int64_t i = 0; i < whole; ++i) blocks[i] = columns[2 * i] + columns[2 * i + 1];
+    } else {
+      for (std::int64_t i = 0; i < whole; ++i) {
+        blocks[i] = 0;
+        for (std::int64_t k = 0; k < block_; ++k) blocks[i] += columns[i * block_ + k];
+      }
+    }
+    if (whole < coarse_width_) blocks[whole] = 0;
+    for (std::int64_t x = whole * block_; x < rows_.width(); ++x) blocks[whole] += columns[x];
   }
 
   // Down the columns; then sums become means and factors.
@@ -156,6 +166,8 @@ class Normalization {
   // Beyond the image there is nothing to be added.
   void smooth_row(Sum sum, std::int64_t y, float* __restrict to) const {
     const float* middle = coarse_row(sum, y);
+    if (y >= gaussian_.radius() && y + gaussian_.radius() < coarse_height_)
+      return gaussian_.across(middle, coarse_width_, coarse_width_, to);
     const float first = gaussian_.weight(0);
     for (std::int64_t x = 0; x < coarse_width_; ++x) to[x] = first * middle[x];
     for (std::int64_t k = 1; k <= gaussian_.radius(); ++k) {
@@ -194,10 +206,11 @@ class Normalization {
       const Place at = place_of(y, coarse_height_);
       refine(mean_.get(), at, coarse, mean);
       refine(variance_.get(), at, coarse, variance);
-      float* to = plane + y * width;
+      const float* __restrict m = mean.data();
+      const float* __restrict v = variance.data();
+      float* __restrict to = plane + y * width;
       rows_.read(y, channel_, to);
-      for (std::int64_t x = 0; x < width; ++x)
-        to[x] = (to[x] - mean[as_size(x)]) / std::sqrt(variance[as_size(x)]);
+      for (std::int64_t x = 0; x < width; ++x) to[x] = (to[x] - m[x]) / std::sqrt(v[x]);
     }
   }
 

@@ -96,10 +96,8 @@ class Pair:
         assert isinstance(wide.warp, MatrixWarp | FunctionWarp)
         fine_levels = levels_of(self.brightness.window, levels)
         found = continued(wide, self.solve_in_frame(wide.warp, fine_levels))
-        if found.ok:
-            return found
-        again = self.solve_in_frame(start, levels)
-        return again if again.ok else found
+        # Of a failure it is said that it is no worse than the start.
+        return found if found.ok else self.solve_in_frame(start, levels)
 
     def solve_in_frame(
         self, start: MatrixWarp | FunctionWarp, levels: int

@@ -30,30 +30,33 @@ class Gaussian {
 
   // to[x] for x in [0, width) of from[x - radius .. x + radius]; the two must not overlap.
   void along(const float* from, std::int64_t width, float* __restrict to) const {
-    const float first = weights_[0];
-    for (std::int64_t x = 0; x < width; ++x) to[x] = first * from[x];
-    for (std::int64_t k = 1; k <= radius(); ++k) {
-      const float w = weight(k);
-      const float* left = from - k;
-      const float* right = from + k;
-      for (std::int64_t x = 0; x < width; ++x) to[x] += w * (left[x] + right[x]);
-    }
+    apply(from, 1, width, to);
   }
 
   // The same down columns: rows are `stride` floats apart.
   void across(const float* from, std::int64_t stride, std::int64_t width,
               float* __restrict to) const {
-    const float first = weights_[0];
-    for (std::int64_t x = 0; x < width; ++x) to[x] = first * from[x];
-    for (std::int64_t k = 1; k <= radius(); ++k) {
-      const float w = weight(k);
-      const float* above = from - k * stride;
-      const float* below = from + k * stride;
-      for (std::int64_t x = 0; x < width; ++x) to[x] += w * (above[x] + below[x]);
-    }
+    apply(from, stride, width, to);
   }
 
  private:
+  // Two weights at a time: reading and writing `to` takes as long as the arithmetic.
+  void apply(const float* from, std::int64_t step, std::int64_t width, float* __restrict to) const {
+    const float first = weights_[0];
+    for (std::int64_t x = 0; x < width; ++x) to[x] = first * from[x];
+    std::int64_t k = 1;
+    for (; k < radius(); k += 2) {
+      const float near = weight(k), far = weight(k + 1);
+      const float *a = from - k * step, *b = from + k * step;
+      const float *c = a - step, *d = b + step;
+      for (std::int64_t x = 0; x < width; ++x) to[x] += near * (a[x] + b[x]) + far * (c[x] + d[x]);
+    }
+    if (k > radius()) return;
+    const float last = weight(k);
+    const float *a = from - k * step, *b = from + k * step;
+    for (std::int64_t x = 0; x < width; ++x) to[x] += last * (a[x] + b[x]);
+  }
+
   // What a narrower one adds to its neighbors is nothing.
   static std::int64_t reach(double sigma) {
     return sigma < 0.2 ? 0 : static_cast<std::int64_t>(std::ceil(3 * sigma));
