@@ -151,7 +151,7 @@ def test_options_reach_align(folder: Folder, monkeypatch: pytest.MonkeyPatch) ->
     np.testing.assert_array_equal(seen.pop("moving_mask"), weights)
     assert seen == {
         "warp": "euclidean",
-        "init": None,
+        "init": "auto",
         "loss": "huber",
         "brightness": "gain_bias",
         "method": "forward",

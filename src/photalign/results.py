@@ -227,7 +227,6 @@ class Alignment:
     brightness: Brightness
     trace: tuple[Step, ...] = field(repr=False)
     initial: Warp = field(repr=False)
-    initialization: str
     method: str
     kernel: str
     loss: str
@@ -238,6 +237,7 @@ class Alignment:
     moving: Array = field(repr=False)
     reference_mask: Array | None = field(default=None, repr=False)
     moving_mask: Array | None = field(default=None, repr=False)
+    initialization: str = "given"
 
     @classmethod
     def of_core(cls, steps: FloatArray, **fields: Any) -> Alignment:

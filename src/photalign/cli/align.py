@@ -66,7 +66,7 @@ def align(
                 fixed,
                 shifted,
                 warp,
-                init=read_start(init) if init else None,
+                init=read_start(init) if init else "auto",
                 method=method,
                 kernel=kernel,
                 loss=loss,
