@@ -35,9 +35,8 @@ Solver = Callable[[FarPair], Warp]
 
 def rows(count: int) -> Iterator[Row]:
     """Measure all of it; the number of problems is a multiple of `count`."""
-    many = MORE_PROBLEMS * count
-    yield from _similarities(many)
-    yield from _translations(many)
+    yield from _similarities(count)
+    yield from _translations(count)
     yield from _textures(count)
     yield _other_scenes(count)
     yield from _megapixel(count)
@@ -46,9 +45,10 @@ def rows(count: int) -> Iterator[Row]:
 
 def _similarities(count: int) -> Iterator[Row]:
     task = "any rotation, scale 0.5 to 2, 60 % visible"
-    pairs = list(far.similarities(count))
+    pairs = list(far.similarities(MORE_PROBLEMS * count))
     solve = partial(_ours, kind="similarity")
     yield _row(task, 'photalign, init="auto"', pairs, solve, LEAST_SIMILARITIES)
+    pairs = pairs[:count]
     for init in ("fourier_mellin", "grid", "identity"):
         solve = partial(_ours, kind="similarity", init=init)
         yield _row(task, f'photalign, init="{init}"', pairs, solve)
@@ -61,7 +61,7 @@ def _similarities(count: int) -> Iterator[Row]:
 
 def _translations(count: int) -> Iterator[Row]:
     task = "shift up to 45 %, 10 % gain, noise 5"
-    pairs = list(far.translations(count))
+    pairs = list(far.translations(MORE_PROBLEMS * count))
     for init in ("auto", "phase", "identity"):
         solve = partial(_ours, kind="translation", init=init, brightness="gain_bias")
         least = LEAST_TRANSLATIONS if init == "auto" else None
@@ -72,7 +72,8 @@ def _translations(count: int) -> Iterator[Row]:
         "OpenCV, phaseCorrelate": far_peers.opencv_phase,
     }
     for name, solve_peer in peers.items():
-        yield _row(task, name, pairs, _peer(solve_peer), limit=FOUND_BY_SHIFT)
+        peer = _peer(solve_peer)
+        yield _row(task, name, pairs[:count], peer, limit=FOUND_BY_SHIFT)
 
 
 def _textures(count: int) -> Iterator[Row]:
@@ -86,7 +87,7 @@ def _textures(count: int) -> Iterator[Row]:
 
 def _other_scenes(count: int) -> Row:
     """Pair views of different photographs; all of them should be refused."""
-    pairs = list(far.similarities(2 * count))
+    pairs = list(far.similarities(count))
     tried = refused = 0
     for first, second in zip(pairs, pairs[3:] + pairs[:3], strict=True):
         for kind in ("translation", "affine"):

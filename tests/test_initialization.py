@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import cache
 
 import numpy as np
 import pytest
@@ -12,6 +11,7 @@ from skimage.data import camera
 import photalign as pa
 from outcomes import outcome
 from photalign.initialization import auto
+from photalign.initialization.search import Search
 from photalign.synthetic import corner_error, pair, random_warp, view
 from photalign.warps import WARPS, Affine, Euclidean, Similarity, Translation
 from scenes import photograph
@@ -28,7 +28,6 @@ def turned(degrees, scale, shift):
     return Similarity.from_params([scale, angle, x, y])
 
 
-@cache
 def two_views(truth, *, center=(520, 560), **options):
     return pair(photograph(), truth, SHAPE, center=center, scale=2.4, **options)
 
@@ -50,6 +49,18 @@ def test_near_start_is_not_searched_for(kind, monkeypatch):
         found = pa.align(views.reference, views.moving, kind, init=init)
         assert outcome(found) == outcome(expected)
         assert found.initialization == "identity"
+
+
+@pytest.mark.parametrize("kind", ["affine", "homography"])
+def test_occluded_near_start_is_not_searched_for(kind, monkeypatch):
+    """What hides a fifth of the scene has more contrast than all the rest."""
+    truth = random_warp(kind, SHAPE, 1.5, seed=1)
+    occluder = np.random.default_rng(0).integers(0, 255, (56, 55))
+    views = two_views(truth, noise=2, occluder=occluder)
+    monkeypatch.setattr(Search, "by", None)
+    found = pa.align(views.reference, views.moving, kind, loss="robust")
+    assert found.correlation < 0.9
+    assert_found(found, views)
 
 
 @pytest.mark.parametrize("init", ["auto", "identity"])

@@ -7,7 +7,7 @@ import pytest
 from numpy.lib.stride_tricks import sliding_window_view
 
 import photalign as pa
-from photalign.initialization._detail import local_detail, without_bands
+from photalign.initialization._detail import evened, local_detail, without_bands
 from photalign.initialization.coarse import SmallImage, SmallPair
 from photalign.initialization.correlation import (
     Spectra,
@@ -136,6 +136,16 @@ def test_detail_has_no_light_and_no_bands(rng):
     )
     assert np.corrcoef(clean.ravel(), banded.ravel())[0, 1] > 0.97
     assert np.abs(banded.mean(axis=0)).max() < 1e-5
+
+
+def test_evened_detail_has_the_same_contrast_everywhere(rng):
+    image = rng.normal(size=(60, 80)).astype("f4")
+    image[:, 60:] *= 20
+    ones = np.ones_like(image)
+    found = evened(image, ones)
+    assert found[:, 65:].std() < 2 * found[:, :55].std()
+    assert np.isfinite(evened(image, 0 * ones)).all()
+    assert not evened(0 * image, ones).any()
 
 
 # Turns

@@ -60,6 +60,29 @@ def without_bands(detail: Array, weight: Array) -> Array:
     return detail * (weight > 0)
 
 
+def evened(detail: Array, weight: Array, window: int = WINDOW) -> Array:
+    """Return detail in units of its local contrast.
+
+    So no part of an image has more to say than another: what hides a fifth of it does
+    not outweigh the rest, however rich in contrast it is.
+
+    Parameters
+    ----------
+    detail, weight : ndarray, shape (H, W), float32
+        An image without its local mean, and its weights, 0 where it is invalid.
+    window : int
+        Pixels of a side of the square that the contrast is that of.
+    """
+    power = _local_mean(detail * detail, weight, window)
+    known = power[weight > 0]
+    if not known.size:
+        return detail
+    # Where there is nothing but noise, that is not enlarged.
+    floor = max(0.5 * _median(known), 1e-12)
+    contrast: Array = detail / np.sqrt(power + np.float32(floor))
+    return contrast
+
+
 def _local_mean(known: Array, weight: Array, window: int) -> Array:
     sums, share = _box_sums(known * weight, window), _box_sums(weight, window)
     mean: Array = sums / np.maximum(share, np.float32(1e-6))

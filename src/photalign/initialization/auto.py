@@ -15,6 +15,9 @@ from photalign.warps import FunctionWarp, MatrixWarp, Similarity
 
 # Images that correlate so well under a warp need no other one.
 _AGREEING = 0.95
+# Details that correlate so well do, too: less is left of them by occlusions and noise,
+# much less by a local optimum.
+_MATCHING = 0.5
 # Images of more pixels are first tried on small ones, since an attempt that fails takes
 # several times as long as one that does not.
 _MANY_PIXELS = 1 << 19
@@ -44,11 +47,13 @@ def align_from_anywhere(pair: Pair, identity: MatrixWarp | FunctionWarp) -> Alig
         return first
     search = _search(pair, identity)
     here = _at_identity(search, first)
-    if here is not None and here.is_convincing:
+    if here is not None and here.correlation >= _MATCHING:
         first = first or pair.solve(identity, "identity")
         if first.ok:
             return first
-    for start, source in _other_starts(pair, identity, search, here):
+    # A result that converged is not doubted so much that the grid is worth its time.
+    names = SEARCHES[:2] if first is not None and first.ok else SEARCHES
+    for start, source in _other_starts(pair, identity, search.by(*names), here):
         other = pair.solve(start, source)
         if other.ok and (
             first is None or not first.ok or _is_better(search, other, here)
@@ -98,13 +103,13 @@ def _at_identity(search: Search, first: Alignment | None) -> Candidate | None:
 def _other_starts(
     pair: Pair,
     identity: MatrixWarp | FunctionWarp,
-    search: Search,
+    found: list[Candidate],
     here: Candidate | None,
 ) -> Iterator[tuple[MatrixWarp | FunctionWarp, str]]:
     """Yield the best candidates that are far from each other."""
     seen: list[Candidate] = []
     least = 0.0 if here is None else _CLEARLY * here.significance
-    for candidate in search.by(*SEARCHES):
+    for candidate in found:
         if len(seen) == _ATTEMPTS or candidate.significance < least:
             return
         if not candidate.is_plausible:

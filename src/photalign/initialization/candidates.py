@@ -10,7 +10,7 @@ from photalign._pair import Pair
 from photalign._types import FloatArray
 from photalign.brightness import Normalized
 from photalign.features import FEATURES
-from photalign.initialization._detail import local_detail, without_bands
+from photalign.initialization._detail import evened, local_detail, without_bands
 from photalign.initialization.coarse import SmallPair
 from photalign.kernels import ALIGNMENT_KERNELS
 from photalign.losses import Huber, Squared
@@ -116,7 +116,7 @@ class Judge:
         total = float(weight.sum())
         share = total / max(float(reference.weight.sum()), 1.0)
         first, second = (
-            without_bands(local_detail(image.pixels, weight), weight)
+            evened(without_bands(local_detail(image.pixels, weight), weight), weight)
             for image in (reference, seen)
         )
         correlation = _correlation(first, second, weight)

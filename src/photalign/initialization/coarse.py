@@ -19,7 +19,7 @@ from photalign.warps import Similarity
 _LEAST_SIDE = 24
 # Of an image with more pixels on a side, not all are looked at: levels of what is left
 # still are means of many.
-_ENOUGH = 384
+_ENOUGH = 768
 _LINEAR = Interpolation(kernel=KERNELS["linear"])
 
 

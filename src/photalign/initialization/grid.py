@@ -13,7 +13,7 @@ from photalign.initialization.turned import Shifted, Turning
 
 # From one rotation or scale to the next a pixel halfway to the border moves by so many
 # pixels; a peak of the correlation is as wide.
-_PIXELS = 2.0
+_PIXELS = 2.4
 _LARGEST_SCALE = 2.0
 # Warps that are looked at more closely, and steps that are between them.
 _PEAKS = 8
