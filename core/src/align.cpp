@@ -34,7 +34,7 @@ constexpr double certain = 0.5;
 constexpr double uncertain = 5;
 constexpr double alike = 0.9;  // correlation
 // Images that match with less probability than this are not taken for a match.
-constexpr double confident = 0.75;
+constexpr double confident = 0.6;
 // Nor are those that agree in less than this share of their texture.
 constexpr double least_agreement = 0.3;
 
