@@ -21,6 +21,7 @@ from photalign.synthetic import corner_error, cramer_rao, random_warp, view
 from photalign.warps import Affine, MatrixWarp, Translation
 
 Image = NDArray[np.uint8]
+Gray = NDArray[np.float64]
 
 SCENES = (
     *("astronaut", "camera", "coins", "chelsea", "coffee", "moon", "retina", "rocket"),
@@ -96,7 +97,9 @@ def motion(kind: str, side: int, rng: np.random.Generator) -> MatrixWarp:
     return warp
 
 
-def record(values: NDArray[np.float64], noise: float, rng: np.random.Generator) -> Image:
+def record(
+    values: NDArray[np.float64], noise: float, rng: np.random.Generator
+) -> Image:
     """Add noise and round."""
     noisy = values + rng.normal(0, noise, values.shape) if noise else values
     return np.rint(noisy).clip(0, 255).astype(np.uint8)
@@ -127,63 +130,78 @@ def matching(
     name: str, rng: np.random.Generator, photograph: Callable[[], Sampler]
 ) -> Trial:
     """Draw a pair that matches, degraded as the name says."""
+    while True:
+        trial = _try_matching(name, rng, photograph)
+        if trial is not None:
+            return trial
+
+
+def _try_matching(
+    name: str, rng: np.random.Generator, photograph: Callable[[], Sampler]
+) -> Trial | None:
+    """Return None if the views leave the scene, or do not determine the warp."""
     chosen = settings(rng)
     side = int(rng.choice(SIDES))
-    noise = float(rng.uniform(0.5, 4))
-    if name == "noise":
-        noise = float(rng.uniform(4, 10))
+    noise = float(rng.uniform(4, 10) if name == "noise" else rng.uniform(0.5, 4))
     if name == "occluder":
         chosen["loss"] = "robust"
+    if name == "gain":
+        chosen["brightness"] = str(rng.choice(["gain_bias", "normalized"]))
     found = two_views(photograph(), chosen["kind"], side, rng)
     if found is None:
-        return matching(name, rng, photograph)
+        return None
     reference, moving, truth = found
-    clean = reference
+    clean = gaussian_filter(reference, 1.0) if name == "blur" else reference
+    reference, moving = degraded(name, reference, moving, noise, rng)
+    model = "none" if chosen["brightness"] == "none" else "gain_bias"
+    sigma = float(np.hypot(noise, 0.3))
+    try:
+        bound = cramer_rao(clean, truth, clean.shape, sigma, sigma, brightness=model)
+    except ValueError:
+        return None
+    if not bound.corner_rms < DETERMINED:
+        return None
+    white = 0.3 if name == "smooth noise" else noise
+    return Trial(
+        name=name,
+        reference=record(reference, white, rng),
+        moving=record(moving, white, rng),
+        truth=truth,
+        **chosen,
+    )
+
+
+def degraded(
+    name: str, reference: Gray, moving: Gray, noise: float, rng: np.random.Generator
+) -> tuple[Gray, Gray]:
+    """Return the views with what the name says, but for white noise."""
+    side = len(reference)
     if name == "gain":
-        gain, bias = rng.uniform(0.7, 1.4), rng.uniform(-20, 20)
-        moving = (moving - bias) / gain
-        chosen["brightness"] = str(rng.choice(["gain_bias", "normalized"]))
-    if name == "blur":
+        moving = (moving - rng.uniform(-20, 20)) / rng.uniform(0.7, 1.4)
+    elif name == "blur":
         sigma = rng.uniform(0.7, 1.5)
         if rng.random() < 0.5:
             moving = gaussian_filter(moving, sigma)
         else:
             reference = gaussian_filter(reference, sigma)
-        clean = gaussian_filter(clean, sigma)
-    if name == "occluder":
+    elif name == "occluder":
         width = int(np.sqrt(rng.uniform(0.1, 0.2)) * side)
         x, y = rng.integers(0, side - width, 2)
-        patch = gravel_view(width, rng)
-        moving[y : y + width, x : x + width] = patch
-    if name == "smooth noise":
+        moving[y : y + width, x : x + width] = gravel_view(width, rng)
+    elif name == "smooth noise":
         width = rng.uniform(0.7, 2.0)
         reference = reference + smooth_noise(reference.shape, width, noise, rng)
         moving = moving + smooth_noise(moving.shape, width, noise, rng)
-        noise = 0.3
-    sigma = float(np.hypot(noise, 0.3))
-    try:
-        bound = cramer_rao(
-            clean, truth, clean.shape, sigma, sigma,
-            brightness="none" if chosen["brightness"] == "none" else "gain_bias",
-        ).corner_rms  # fmt: skip
-    except ValueError:
-        bound = np.inf
-    if not bound < DETERMINED:
-        return matching(name, rng, photograph)
-    return Trial(
-        name=name,
-        reference=record(reference, noise, rng),
-        moving=record(moving, noise, rng),
-        truth=truth,
-        **chosen,
-    )
+    return reference, moving
 
 
 def smooth_noise(
     shape: tuple[int, ...], width: float, sigma: float, rng: np.random.Generator
 ) -> NDArray[np.float64]:
     """Draw noise that was blurred, of a standard deviation of ``sigma``."""
-    noise = gaussian_filter(rng.normal(size=shape), width, mode="wrap")
+    noise = rng.normal(size=shape)
+    if width:
+        noise = gaussian_filter(noise, width, mode="wrap")
     return noise * (sigma / noise.std())
 
 
@@ -192,7 +210,9 @@ def gravel_view(width: int, rng: np.random.Generator) -> NDArray[np.float64]:
     return view(gravel, window(gravel, width, rng), (width, width))
 
 
-def crop(photograph: Sampler, side: int, rng: np.random.Generator) -> NDArray[np.float64]:
+def crop(
+    photograph: Sampler, side: int, rng: np.random.Generator
+) -> NDArray[np.float64]:
     return view(photograph, window(photograph, side, rng, 0.02), (side, side))
 
 
@@ -201,7 +221,9 @@ def disjoint(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return views of two parts of a photograph that have nothing in common."""
     room = size(photograph)
-    scale = min(rng.uniform(1, 2.5), room.max() / (2.1 * side + 8), room.min() / (side + 8))
+    scale = min(
+        rng.uniform(1, 2.5), room.max() / (2.1 * side + 8), room.min() / (side + 8)
+    )
     extent = scale * (side - 1)
     while True:
         corners = rng.uniform(2, room - 3 - extent, (2, 2))
@@ -217,11 +239,15 @@ def disjoint(
 def smooth_field(side: int, rng: np.random.Generator) -> NDArray[np.float64]:
     """Draw a sky: a slope and a few wide clouds."""
     y, x = np.mgrid[0:side, 0:side] / side
-    wide = gaussian_filter(rng.normal(size=(2 * side, 2 * side)), side * rng.uniform(0.1, 0.4))
+    wide = gaussian_filter(
+        rng.normal(size=(2 * side, 2 * side)), side * rng.uniform(0.1, 0.4)
+    )
     wide = wide[side // 2 : side // 2 + side, side // 2 : side // 2 + side]
     wide = wide / max(float(np.ptp(wide)), 1e-9)
     a, b = rng.normal(0, 40, 2)
-    return 128 + a * (x - 0.5) + b * (y - 0.5) + rng.uniform(0, 80) * (wide - wide.mean())
+    return (
+        128 + a * (x - 0.5) + b * (y - 0.5) + rng.uniform(0, 80) * (wide - wide.mean())
+    )
 
 
 def other(
@@ -232,40 +258,10 @@ def other(
     side = int(rng.choice(SIDES))
     noise = float(rng.uniform(0, 5))
     truth: MatrixWarp | None = None
-    if name == "two photographs":
-        one, two = photograph(), photograph()
-        while two is one:
-            two = photograph()
-        reference, moving = crop(one, side, rng), crop(two, side, rng)
-    elif name == "two parts":
-        reference, moving = disjoint(photograph(), side, rng)
-    elif name == "one texture":
-        reference, moving = disjoint(scene(str(rng.choice(TEXTURES))), side, rng)
-    elif name == "repeating":
-        reference, moving = disjoint(scene(str(rng.choice(REPEATING))), side, rng)
-    elif name in ("mirrored", "inverted"):
-        found = None
-        while found is None:
-            found = two_views(photograph(), "translation", side, rng)
-        reference, moving, shift = found
-        moving = moving[:, ::-1] if name == "mirrored" else 255 - moving
-        if name == "inverted":  # a negative gain finds it
-            truth = shift
-    elif name == "noise":
-        width = rng.choice([0.0, 0.0, 0.7, 1.5, 3.0])
-        reference, moving = rng.normal(size=(2, side, side))
-        if width:
-            reference, moving = (gaussian_filter(i, width, mode="wrap") for i in (reference, moving))
-        reference, moving = (128 + 30 * i / i.std() for i in (reference, moving))
-        if rng.random() < 0.3:
-            reference = crop(photograph(), side, rng)
-    elif name == "sky":
-        reference, moving = smooth_field(side, rng), smooth_field(side, rng)
-    else:  # far: matches, but not from here
-        found = None
-        while found is None:
-            found = far_views(photograph(), side, rng)
-        reference, moving, truth = found
+    if name in ("mirrored", "inverted", "far"):
+        reference, moving, truth = changed(name, side, rng, photograph)
+    else:
+        reference, moving = strangers(name, side, rng, photograph)
     return Trial(
         name=name,
         reference=record(reference, noise, rng),
@@ -273,6 +269,46 @@ def other(
         truth=truth,
         **chosen,
     )
+
+
+def strangers(
+    name: str, side: int, rng: np.random.Generator, photograph: Callable[[], Sampler]
+) -> tuple[Gray, Gray]:
+    """Draw two images that have nothing in common."""
+    if name == "two photographs":
+        one, two = photograph(), photograph()
+        while two is one:
+            two = photograph()
+        return crop(one, side, rng), crop(two, side, rng)
+    if name == "two parts":
+        return disjoint(photograph(), side, rng)
+    if name in ("one texture", "repeating"):
+        names = TEXTURES if name == "one texture" else REPEATING
+        return disjoint(scene(str(rng.choice(names))), side, rng)
+    if name == "sky":
+        return smooth_field(side, rng), smooth_field(side, rng)
+    width = rng.choice([0.0, 0.0, 0.7, 1.5, 3.0])
+    one, two = (128 + smooth_noise((side, side), width, 30, rng) for _ in range(2))
+    return (crop(photograph(), side, rng) if rng.random() < 0.3 else one), two
+
+
+def changed(
+    name: str, side: int, rng: np.random.Generator, photograph: Callable[[], Sampler]
+) -> tuple[Gray, Gray, MatrixWarp | None]:
+    """Draw two views of one scene that no warp aligns, or none that is near."""
+    while True:
+        if name == "far":
+            found = far_views(photograph(), side, rng)
+        else:
+            found = two_views(photograph(), "translation", side, rng)
+        if found is not None:
+            break
+    reference, moving, truth = found
+    if name == "mirrored":
+        return reference, moving[:, ::-1], None
+    if name == "inverted":  # a negative gain finds it
+        return reference, 255 - moving, truth
+    return reference, moving, truth
 
 
 def far_views(
@@ -290,15 +326,18 @@ def far_views(
     return reference, moving, truth
 
 
-MATCHING = ("plain", "noise", "smooth noise", "gain", "blur", "occluder")
+MATCHING = ("plain", "noise", "gain", "blur", "occluder")
 OTHERS = (
     *("two photographs", "two parts", "one texture", "repeating"),
-    *("mirrored", "inverted", "noise", "sky", "far"),
+    *("mirrored", "inverted", "two noises", "sky", "far"),
 )
 
 
 def trials(
-    count: int, seed: int = 0, photographs: list[Sampler] | None = None
+    count: int,
+    seed: int = 0,
+    photographs: list[Sampler] | None = None,
+    matching_names: tuple[str, ...] = MATCHING,
 ) -> Iterator[Trial]:
     """Draw so many pairs, every other one of which does not match."""
     rng = np.random.default_rng(seed)
@@ -309,5 +348,6 @@ def trials(
         return scene(str(rng.choice(SCENES)))
 
     for i in range(count):
-        names, draw = (MATCHING, matching) if i % 2 == 0 else (OTHERS, other)
+        is_match = i % 2 == 0
+        names, draw = (matching_names, matching) if is_match else (OTHERS, other)
         yield draw(names[i // 2 % len(names)], rng, photograph)

@@ -79,7 +79,8 @@ nb::dict as_dict(const AlignResult& found) {
   result["correlation"] = found.correlation;
   result["overlap"] = found.overlap;
   result["scale"] = found.scale;
-  const auto& [evidence, symptoms] = found.findings;
+  const Evidence& evidence = found.findings.evidence;
+  const Symptoms& symptoms = found.findings.symptoms;
   result["agreement"] = evidence.agreement;
   result["confidence"] = found.confidence;
   result["pixels"] = found.pixels;

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -22,9 +23,7 @@ SHIFT = Translation.from_params([3.2, -1.7])
 def seen(truth=SHIFT, *, scene="retina", center=(700, 700), seed=0, **options):
     """Return two views of a photograph."""
     options = {"noise": 2.0, "scale": 3.0} | options
-    return pair(
-        photograph(scene), truth, SHAPE, center=center, seed=seed, **options
-    )
+    return pair(photograph(scene), truth, SHAPE, center=center, seed=seed, **options)
 
 
 def exposed():
@@ -43,7 +42,8 @@ def is_right(found, truth=SHIFT):
 @pytest.mark.parametrize("loss", ["squared", "robust"])
 def test_a_match_is_known_as_one(model, loss):
     found = aligned(seen(), "affine", brightness=model, loss=loss)
-    assert found.ok and is_right(found)
+    assert found.ok
+    assert is_right(found)
     assert found.confidence > 0.97
     assert found.agreement > 0.9
     assert found.advice == ""
@@ -60,7 +60,9 @@ def test_a_match_is_known_as_one(model, loss):
 )
 def test_a_match_is_known_by_all_ways_to_find_it(options):
     found = aligned(seen(), "affine", **options)
-    assert found.ok and found.confidence > 0.9 and found.agreement > 0.8
+    assert found.ok
+    assert found.confidence > 0.9
+    assert found.agreement > 0.8
 
 
 def test_a_match_of_colors_and_of_functions_is_known():
@@ -72,7 +74,8 @@ def test_a_match_of_colors_and_of_functions_is_known():
     assert pa.align(*colors, "translation").confidence > 0.97
     warp = pa.warp(lambda p, x: x + p, [0.0, 0.0])
     found = aligned(views, warp)
-    assert found.ok and found.confidence > 0.97
+    assert found.ok
+    assert found.confidence > 0.97
 
 
 def test_soft_weights_of_any_size_leave_the_agreement(rng):
@@ -81,7 +84,8 @@ def test_soft_weights_of_any_size_leave_the_agreement(rng):
     small, large = (
         aligned(views, reference_mask=factor * weights) for factor in (1e-3, 10.0)
     )
-    assert small.ok and small.agreement == pytest.approx(large.agreement, abs=1e-3)
+    assert small.ok
+    assert small.agreement == pytest.approx(large.agreement, abs=1e-3)
 
 
 @pytest.mark.parametrize("threads", [2, 3])
@@ -95,15 +99,11 @@ def test_agreement_is_the_same_for_any_number_of_threads(threads):
 @pytest.mark.parametrize("kind", ["translation", "affine", "homography"])
 @pytest.mark.parametrize("loss", ["squared", "robust"])
 def test_other_pictures_are_no_match(kind, loss):
-    names = ("retina", "astronaut", "camera", "coins", "moon")
     pictures = [
-        seen(scene=name, center=(250, 200), scale=1.1).reference
-        if name == "coins"
-        else seen(scene=name, center=(255, 255), scale=1.5).reference
-        for name in names
-        if name != "coins"
+        seen(scene=name, center=(255, 255), scale=1.5).reference
+        for name in ("retina", "astronaut", "camera", "moon")
     ]
-    for one, other in zip(pictures, pictures[1:], strict=False):
+    for one, other in pairwise(pictures):
         found = pa.align(one, other, kind, loss=loss, brightness="gain_bias")
         assert not found.ok
         assert found.advice
@@ -113,7 +113,8 @@ def test_other_parts_of_one_picture_are_no_match():
     for brightness in BRIGHTNESS:
         one, other = (seen(center=c).reference for c in ((500, 500), (900, 900)))
         found = pa.align(one, other, "affine", brightness=brightness)
-        assert not found.ok and found.confidence < 0.8
+        assert not found.ok
+        assert found.confidence < 0.45
 
 
 def test_a_third_hidden_agrees_with_a_robust_loss_and_says_how_much(rng):
@@ -121,7 +122,8 @@ def test_a_third_hidden_agrees_with_a_robust_loss_and_says_how_much(rng):
     moving = views.moving.copy()
     moving[:, : SHAPE[1] // 3] = rng.integers(0, 255, (SHAPE[0], SHAPE[1] // 3))
     found = pa.align(views.reference, moving, "translation", loss="robust")
-    assert found.ok and is_right(found)
+    assert found.ok
+    assert is_right(found)
     assert 0.5 < found.agreement < 0.85
 
 
@@ -154,13 +156,15 @@ def test_advice_for_a_negative_works():
     assert "invert" in found.advice
     assert "correlate" not in found.status.value
     again = pa.align(views.reference, 255 - (255 - views.moving), "translation")
-    assert again.ok and is_right(again)
+    assert again.ok
+    assert is_right(again)
 
 
 def test_advice_for_other_exposure_works():
     views = seen(scene="astronaut", center=(230, 150), scale=1.2, gain=2.0, bias=30)
     found = aligned(views)
-    assert not found.ok and 'brightness="gain_bias"' in found.advice
+    assert not found.ok
+    assert 'brightness="gain_bias"' in found.advice
     assert is_right(aligned(views, brightness="gain_bias"))
 
 
@@ -178,20 +182,23 @@ def test_advice_for_the_step_limit_works():
 def test_advice_for_a_start_outside_names_the_start():
     found = aligned(seen(), init=Translation.from_params([400, 0]))
     assert found.status is Status.TOO_LITTLE_OVERLAP
-    assert "init=" in found.advice and "0%" in found.advice
+    assert "init=" in found.advice
+    assert "0%" in found.advice
 
 
 def test_advice_for_flat_images_names_the_flat_one():
     views = seen()
     flat = np.full(SHAPE, 7, np.uint8)
     found = pa.align(flat, flat)
-    assert found.status is Status.TOO_LITTLE_TEXTURE and "flat" in found.advice
+    assert found.status is Status.TOO_LITTLE_TEXTURE
+    assert "flat" in found.advice
     assert not pa.align(views.reference, flat).ok
 
 
 def test_advice_for_noise_asks_for_texture(rng):
     found = pa.align(*rng.normal(100, 20, (2, *SHAPE)), "translation")
-    assert found.status is Status.NO_MATCH and "noise" in found.advice
+    assert found.status is Status.NO_MATCH
+    assert "noise" in found.advice
 
 
 def test_errors_carry_the_advice():
@@ -229,7 +236,9 @@ def test_light_that_changes_within_the_image_warns():
 
 def test_few_pixels_warn(rng):
     scene = waves(rng)
-    images = views(scene, Translation.from_params([0.5, 0.3]), (14, 14), noise=1, rng=rng)
+    images = views(
+        scene, Translation.from_params([0.5, 0.3]), (14, 14), noise=1, rng=rng
+    )
     found = pa.align(*images, "affine", init=Translation.from_params([0.5, 0.3]))
     assert found.ok <= any("parameters" in text for text in found.warnings)
     assert found.effective_pixels < 14 * 14
@@ -240,7 +249,10 @@ def test_effective_pixels_count_independent_noise(rng):
     clean = [image.astype(float) for image in (views.reference, views.moving)]
     white, smooth = (
         pa.align(
-            *(i + gaussian_filter(rng.normal(0, 5, SHAPE), width) * size for i in clean),
+            *(
+                i + gaussian_filter(rng.normal(0, 5, SHAPE), width) * size
+                for i in clean
+            ),
             "translation",
             kernel="bspline3",
         )

@@ -143,6 +143,45 @@ double correlation_of(const Texture& texture) {
   return std::isfinite(r) ? r : 0;
 }
 
+// The same four times as coarse: tiles as blocks of blocks, what varies between the cells of these
+// is fine. Where the noise hangs together, or the texture is wide, only this scale tells.
+std::vector<Block> wide_blocks(const std::vector<LocalVariation>& all, const State& state) {
+  using Sum = LocalVariation::Sum;
+  const std::size_t channels = state.gain.size();
+  const std::size_t rects = all.size() / channels / blocks_of_tile;
+  std::vector<Block> found;
+  for (std::size_t rect = 0; rect < rects; ++rect) {
+    Block wide;
+    double most = 0;
+    for (std::size_t c = 0; c < channels; ++c) {
+      double n = 0, m = 0, r = 0, mm = 0, mr = 0, rr = 0;
+      for (std::size_t b = 0; b < blocks_of_tile; ++b) {
+        const LocalVariation& one = all[(rect * channels + c) * blocks_of_tile + b];
+        if (!(one.of[Sum::cells] >= usual_cells)) continue;
+        const double cells = one.of[Sum::cells];
+        const double value = one.of[Sum::m] / cells, left = one.of[Sum::r] / cells;
+        n += 1, m += value, r += left;
+        mm += value * value, mr += value * left, rr += left * left;
+        State of_channel = state;
+        of_channel.gain = {state.gain[c]};
+        const Block block = block_of({&one, 1}, of_channel);
+        wide.fine.moving += block.coarse.moving, wide.fine.reference += block.coarse.reference;
+        wide.fine.common += block.coarse.common;
+        wide.kept += block.kept;
+      }
+      most = std::max(most, n);
+      if (n < usual_cells) continue;
+      add_products(state.gain[c], mm - m * m / n, mr - m * r / n, rr - r * r / n, 1 / (n - 1),
+                   wide.coarse);
+    }
+    if (most < usual_cells) continue;
+    for (double* sum : {&wide.fine.moving, &wide.fine.reference, &wide.fine.common}) *sum /= most;
+    wide.kept /= most * static_cast<double>(channels);
+    found.push_back(wide);
+  }
+  return found;
+}
+
 Evidence evidence_of(const std::vector<Block>& blocks) {
   const double fine_noise = noise_of(blocks), noise = noise_of_means * fine_noise;
   Evidence found;
@@ -211,7 +250,12 @@ Findings findings_of(const std::vector<LocalVariation>& all, const State& state)
   std::vector<Block> blocks = blocks_with(usual_cells, all, state);
   if (blocks.empty()) blocks = blocks_with(least_cells, all, state);
   if (blocks.empty()) return {};
-  return {evidence_of(blocks), symptoms_of(blocks)};
+  // Four times as coarse, small images show nothing.
+  constexpr std::size_t least_tiles = 16;
+  Findings found{evidence_of(blocks), {}, symptoms_of(blocks)};
+  const std::vector<Block> wide = wide_blocks(all, state);
+  if (wide.size() >= least_tiles) found.wide = evidence_of(wide);
+  return found;
 }
 
 double confidence_of(const Evidence& e, double overlap, double deviation) {

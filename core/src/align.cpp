@@ -34,7 +34,7 @@ constexpr double uncertain = 5;
 constexpr double most_scatter = 0.25;
 constexpr double alike = 0.9;  // correlation
 // Images that match with less probability than this are not taken for a match.
-constexpr double confident = 0.75;
+constexpr double confident = 0.45;
 // Nor are those that agree in less than this share of their texture.
 constexpr double least_agreement = 0.3;
 
@@ -274,9 +274,15 @@ class Alignment {
     result.kept = last.total.weights / last.total.one;
     result.edges = edge_ratio(last.total);
     const LevelGrid& grid = problem.grid();
-    result.confidence =
-        confidence_of(result.findings.evidence, result.overlap,
-                      result.deviation / static_cast<double>(std::max(grid.width, grid.height)));
+    const double deviation =
+        result.deviation / static_cast<double>(std::max(grid.width, grid.height));
+    const auto confidence = [&](const Evidence& evidence) {
+      return confidence_of(evidence, result.overlap, deviation);
+    };
+    // The scale that is surer.
+    Findings& found = result.findings;
+    if (confidence(found.wide) > confidence(found.evidence)) found.evidence = found.wide;
+    result.confidence = confidence(found.evidence);
     result.status = judged(ending, result);
     return result;
   }

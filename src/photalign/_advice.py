@@ -161,7 +161,7 @@ def _lighting(result: Alignment) -> str:
 
 
 def _overlap_of_start(result: Alignment) -> float:
-    """Return the share of 16 x 16 points of the reference that the start keeps inside."""
+    """Return the share of the reference that the start keeps inside."""
     height, width = result.reference.shape[:2]
     x, y = np.meshgrid(np.linspace(0, width - 1, 16), np.linspace(0, height - 1, 16))
     with np.errstate(all="ignore"):

@@ -1,4 +1,4 @@
-"""What the core tells of a result besides its numbers: grounds for warnings and advice."""
+"""What the core tells of a result besides its numbers: grounds for judging it."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Grounds(NamedTuple):
     """Variance of the residuals within blocks."""
     of_means: float = 0.0
     """Variance of the blocks' means, in units of that."""
-    count: float = 0.0
+    blocks_of_residuals: float = 0.0
     """Blocks of which the last six speak."""
     kept: float = 1.0
     """Share of the pixels' weight that the loss left."""

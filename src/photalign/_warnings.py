@@ -26,7 +26,7 @@ STRUCTURE = 4.0
 LEAST_PER_PARAMETER = 12
 # Mean weight that noise leaves is 0.8 and more.
 LEAST_KEPT = 0.5
-# Squared residuals on edges over others: aliasing, blur, and motion that is not modeled.
+# Squared residuals on edges over others: aliasing, blur, motion that is not modeled.
 LARGEST_ON_EDGES = 2.0
 # Of their samples, the noise depends on the position within the pixel.
 _NOT_SMOOTHING = ("linear", "catmull_rom", "bspline3", "bspline5")
@@ -44,7 +44,7 @@ def warnings_of(result: Alignment) -> Iterator[str]:
 
 
 def _brightness(result: Alignment, s: Grounds) -> Iterator[str]:
-    if result.brightness.name != "none" or s.count < LEAST_BLOCKS:
+    if result.brightness.name != "none" or s.blocks_of_residuals < LEAST_BLOCKS:
         return
     differences = []
     if abs(s.contrast_t) > SIGNIFICANT and abs(s.contrast - 1) > 0.02:
@@ -64,7 +64,7 @@ def _brightness(result: Alignment, s: Grounds) -> Iterator[str]:
 
 def _structure(s: Grounds) -> Iterator[str]:
     expected = s.pixels_per_degree / PIXELS_OF_BLOCK
-    if s.count >= LEAST_BLOCKS and s.of_means > STRUCTURE * expected:
+    if s.blocks_of_residuals >= LEAST_BLOCKS and s.of_means > STRUCTURE * expected:
         yield (
             "The residuals are not noise: they hold structure over more than a few "
             "pixels (another motion, parallax, light that changes within the image, "

@@ -245,7 +245,7 @@ class Alignment:
         residuals, and the loss did not reject it.
     confidence : float
         Probability, 0 to 1, that the images match under this warp, from how they
-        agree in detail; `ok` asks for more than 0.75.
+        agree in detail; `ok` asks for more than 0.45.
     effective_pixels : float
         Valid pixels, neighbors that share their noise counted as less.
     iterations : int
@@ -315,7 +315,7 @@ class Alignment:
     moving_mask: Array | None = field(default=None, repr=False)
     rivals: tuple[Rival, ...] = field(default=(), repr=False)
     features: str = "intensity"
-    _grounds: Grounds = field(default=Grounds(), repr=False)  # noqa: RUF009
+    _grounds: Grounds = field(default=Grounds(), repr=False)
 
     @classmethod
     def of_core(cls, steps: FloatArray, **fields: Any) -> Alignment:

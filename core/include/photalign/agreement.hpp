@@ -40,6 +40,7 @@ struct Symptoms {
 
 struct Findings {
   Evidence evidence;
+  Evidence wide;  // four times as coarse; of small images none
   Symptoms symptoms;
 };
 
