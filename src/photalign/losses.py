@@ -187,7 +187,7 @@ def as_loss(loss: str | Loss) -> Loss:
 
     "robust" is the preset for occlusions: Tukey's with a threshold of 3.4 standard
     deviations, low enough that few pixels of an occluder pass for good ones. Where
-    nothing is occluded it costs an eighth of the precision.
+    nothing is occluded it costs less than a tenth of the precision.
 
     Raises
     ------
