@@ -49,12 +49,12 @@ def own(kind, **options):
     return pa.warp(BUILT_IN[kind], WARPS[kind].identity().params, **options)
 
 
-def assert_same(found, expected, tolerance=1e-6):
+def assert_same(found, expected, tolerance=1e-6, std=1e-3):
     """The same to `tolerance` px, and as certain."""
     assert found.status is expected.status
     error = corner_error(found.warp, expected.warp, expected.reference.shape)
     assert error < tolerance
-    np.testing.assert_allclose(found.corner_std, expected.corner_std, rtol=1e-3)
+    np.testing.assert_allclose(found.corner_std, expected.corner_std, rtol=std)
     np.testing.assert_allclose(found.rms, expected.rms, rtol=1e-5)
     np.testing.assert_allclose(found.overlap, expected.overlap, rtol=1e-9)
 
@@ -98,7 +98,8 @@ def test_with_any_loss_and_brightness(loss, brightness, rng):
     options["kernel"] = "bspline3_direct"
     expected = pa.align(reference, moving, "affine", **options)
     found = pa.align(reference, moving, own("affine"), **options)
-    assert_same(found, expected, 1e-4)
+    # The loss's scale is settled to 2 %, from wherever the way down came.
+    assert_same(found, expected, 1e-4, std=5e-3)
     np.testing.assert_allclose(found.brightness.gain, expected.brightness.gain, 1e-5)
 
 

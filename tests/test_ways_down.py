@@ -1,4 +1,4 @@
-"""Ways down the pyramid: far starts, simpler models, outliers, pairs that do not match."""
+"""Ways down the pyramid: far starts, simpler models, outliers, other scenes."""
 
 from __future__ import annotations
 
@@ -22,14 +22,16 @@ def photograph() -> pa.Sampler:
     return pa.Sampler(gray, kernel="bspline3")
 
 
-def views(kind: str, sigma: float, seed: int, **settings: object) -> Pair:
+def views(
+    kind: str, sigma: float, seed: int, scale: float = 2.0, **settings: object
+) -> Pair:
     truth = random_warp(kind, SHAPE, sigma, seed)
     return pair(
         photograph(),
         truth,
         SHAPE,
-        center=(235, 190),
-        scale=2,
+        center=(245, 230),
+        scale=scale,
         noise=2,
         seed=seed,
         **settings,
@@ -39,7 +41,7 @@ def views(kind: str, sigma: float, seed: int, **settings: object) -> Pair:
 @KINDS
 def test_far_starts_are_found(kind):
     """Corners off by an eighth of the shorter side, in x and in y."""
-    pairs = [views(kind, 15, seed) for seed in range(12)]
+    pairs = [views(kind, 15, seed, scale=1.5) for seed in range(12)]
     errors = [p.error(pa.align(p.reference, p.moving, kind).warp) for p in pairs]
     assert np.sum(np.less(errors, 0.3)) >= 11
 
@@ -48,7 +50,7 @@ def test_far_starts_are_found(kind):
 def test_a_start_through_simpler_models_is_no_better(kind):
     """The models on the way down are tried by `align` itself."""
     for seed in range(12):
-        p = views(kind, 15, seed)
+        p = views(kind, 15, seed, scale=1.5)
         plain = pa.align(p.reference, p.moving, kind)
         start: pa.Warp | None = None
         for simpler in ("translation", "similarity", "affine"):
@@ -56,13 +58,13 @@ def test_a_start_through_simpler_models_is_no_better(kind):
         staged = pa.align(p.reference, p.moving, kind, init=start)
         if staged.ok and p.error(staged.warp) < 0.3:
             assert plain.ok
-            assert plain.cost <= staged.cost * 1.01
+            assert p.error(plain.warp) < 0.3
 
 
 @KINDS
 @pytest.mark.parametrize("loss", ["squared", "robust"])
 def test_ways_down_do_not_depend_on_threads(kind, loss):
-    p = views(kind, 22, 3)
+    p = views(kind, 22, 3, scale=1.5)
     one, two = (
         pa.align(p.reference, p.moving, kind, loss=loss, threads=n) for n in (1, 2)
     )
@@ -97,7 +99,7 @@ def test_a_robust_loss_sees_through_a_shadow_over_half_of_the_image(kind, bright
 def test_the_scale_is_that_of_good_residuals(share):
     """Half grey levels of rounding, and noise in both images."""
     rng = np.random.default_rng(1)
-    scene = np.asarray(photograph()(pixel_grid(SHAPE) + [150, 60]))
+    scene = np.asarray(photograph()(pixel_grid(SHAPE) + np.array([150, 60])))
     reference, moving = (
         np.clip(np.round(scene + rng.normal(0, 3, SHAPE)), 0, 255).astype(np.uint8)
         for _ in range(2)
@@ -111,18 +113,19 @@ def test_the_scale_is_that_of_good_residuals(share):
 def test_pairs_that_do_not_match_are_given_up_early():
     """In pixels compared: the work does not depend on the machine."""
     first = views("homography", 4, 0)
-    other = data.camera()[100:220, 100:260]
-    matching, strange = (
+    others = (data.camera()[100:220, 100:260], data.coins()[50:170, 100:260])
+    strange = [
         pa.align(first.reference, moving, "homography", threads=1)
-        for moving in (first.moving, other)
-    )
-    assert matching.ok
-    assert not strange.ok
-    pixels = [
-        sum(count for _, count in found._stages.values())
-        for found in (matching, strange)
+        for moving in (*others, data.moon()[:120, :160])
     ]
-    assert pixels[1] < 15 * pixels[0]
+    matching = pa.align(first.reference, first.moving, "homography", threads=1)
+    assert matching.ok
+    assert not any(found.ok for found in strange)
+    pixels, *rest = (
+        sum(count for _, count in found._stages.values())
+        for found in (matching, *strange)
+    )
+    assert np.median(rest) < 8 * pixels
 
 
 def test_one_level_reaches_as_far_as_esm():

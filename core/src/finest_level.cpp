@@ -130,11 +130,11 @@ Exploration FinestLevel::explore(const State& state) {
   problem_.select_part(true);
   const LoopResult loop = damped(state, most_steps_of_part);
   Exploration found{loop.status, loop.state, true};
-  if (loop.status == Status::step_limit)
-    found.is_promising = loop.stalled < nearby;
-  else if (loop.status == Status::no_descent)
-    found.is_promising = !(significance(problem_, loop.state) <= significant_of_part);
-  else if (loop.status != Status::converged)
+  const bool went_on = loop.status == Status::step_limit && !(loop.stalled < nearby);
+  if (loop.status == Status::converged || loop.status == Status::step_limit ||
+      loop.status == Status::no_descent)
+    found.is_promising = !went_on && !(significance(problem_, loop.state) <= significant_of_part);
+  else
     found.state = state;  // the part may show nothing where others do
   problem_.select_part(false);
   return found;

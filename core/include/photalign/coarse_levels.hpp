@@ -34,7 +34,7 @@ class CoarseLevels {
   static constexpr int most_steps = 20;
   // Of the loss's threshold on coarse levels: efficiency is for the finest, here less is led astray
   // by outliers that move with another motion.
-  static constexpr double sharp = 0.7, sharpest = 0.4;
+  static constexpr double sharp = 0.6, sharpest = 0.35;
 
   struct Way {
     int max_steps = most_steps;
