@@ -10,7 +10,7 @@ from photalign._pair import Pair
 from photalign.initialization.candidates import Candidate
 from photalign.initialization.functions import fitted
 from photalign.initialization.search import SEARCHES, Search
-from photalign.results import Alignment
+from photalign.results import Alignment, Status
 from photalign.warps import FunctionWarp, MatrixWarp, Similarity
 
 # Images that correlate so well under a warp need no other one.
@@ -21,6 +21,8 @@ _MATCHING = 0.5
 # Images of more pixels are first tried on small ones, since an attempt that fails takes
 # several times as long as one that does not.
 _MANY_PIXELS = 1 << 19
+# Images that match with this probability do so where they are.
+_MATCHED = 0.9
 # A candidate replaces a result that converged if it is so much more significant.
 _CLEARLY = 1.2
 _ATTEMPTS = 2
@@ -43,7 +45,7 @@ def align_from_anywhere(pair: Pair, identity: MatrixWarp | FunctionWarp) -> Alig
     """
     is_large = min(view[..., 0].size for view in pair.views) > _MANY_PIXELS
     first = None if is_large else pair.solve(identity, "identity")
-    if first is not None and first.ok and _is_trusted(first):
+    if first is not None and (_is_trusted(first) if first.ok else _is_open(first)):
         return first
     search = _search(pair, identity)
     here = _at_identity(search, first)
@@ -89,6 +91,15 @@ def _search(pair: Pair, identity: MatrixWarp | FunctionWarp) -> Search:
 
 def _is_trusted(result: Alignment) -> bool:
     return result.correlation >= _AGREEING or isinstance(result.warp, FunctionWarp)
+
+
+def _is_open(result: Alignment) -> bool:
+    """Tell whether images match, and only parameters of the warp are left open.
+
+    Of many starts one would end where the noise happens to determine them.
+    """
+    is_undetermined = result.status is Status.TOO_LITTLE_TEXTURE
+    return is_undetermined and result.confidence > _MATCHED
 
 
 def _at_identity(search: Search, first: Alignment | None) -> Candidate | None:
