@@ -33,6 +33,8 @@ constexpr double uncertain = 5;
 // Of the information about some direction; its covariance would be made up by the noise.
 constexpr double most_scatter = 0.25;
 constexpr double alike = 0.9;  // correlation
+// Of the texture; where more of it agrees, no outlier can have led astray.
+constexpr double clear_view = 0.95;
 // Images that match with less probability than this are not taken for a match.
 constexpr double confident = 0.45;
 // Nor are those that agree in less than this share of their texture.
@@ -68,9 +70,16 @@ class Alignment {
   }
 
  private:
-  // From coarse to fine. Where that leads astray, other ways down are tried, and only where none of
+  // From coarse to fine. Where everything agrees nothing is in the way, and a robust loss needs to
+  // try no more than one way down. Where the way leads astray, other ways down are tried, and only where none of
   // them leads near, the damped loop has to find its way at full resolution.
   AlignResult from_above(const State& begin) {
+    if (options_.loss != LossKind::squared) {
+      std::optional<AlignResult> clear = from_near(begin, coarse_levels_.descend_plainly(begin));
+      if (clear && clear->status == Status::converged &&
+          clear->findings.evidence.agreement > clear_view)
+        return *std::move(clear);
+    }
     State state = coarse_levels_.descend(begin);
     std::optional<AlignResult> near = from_near(begin, state);
     // Redescending weights make Newton's steps uncertain, so that they say little of the way here.

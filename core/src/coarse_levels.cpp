@@ -43,6 +43,13 @@ State CoarseLevels::descend(const State& begin) {
   return state;
 }
 
+State CoarseLevels::descend_plainly(const State& begin) {
+  State state = begin;
+  for (int level = options_.levels - 1; level > 0; --level)
+    state = refined(state, level, options_.warp, {.max_steps = options_.max_steps}).state;
+  return state;
+}
+
 State CoarseLevels::search(const State& begin, const State& descended) {
   std::optional<Candidate> best;
   for (int level = options_.levels - 1; level > 0; --level) {

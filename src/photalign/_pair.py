@@ -71,22 +71,17 @@ class Pair:
     """When the call began, s of the performance counter."""
 
     def solve(
-        self,
-        start: MatrixWarp | FunctionWarp,
-        initialization: str = "given",
-        *,
-        levels: int | None = None,
+        self, start: MatrixWarp | FunctionWarp, initialization: str = "given"
     ) -> Alignment:
         """Align from a start, whose class is the model.
 
-        `initialization` says how the start was found. One that is nearly right needs
-        fewer levels than the pair has.
+        `initialization` says how the start was found.
         """
-        levels = self.levels if levels is None else min(levels, self.levels)
-        found = self._found(start, levels)
+        found = self._found(start)
         return found.with_fields(initial=start, initialization=initialization)
 
-    def _found(self, start: MatrixWarp | FunctionWarp, levels: int) -> Alignment:
+    def _found(self, start: MatrixWarp | FunctionWarp) -> Alignment:
+        levels = self.levels
         if not self.transform:
             return self._solve(self.views, start, levels)
         wide = approach(self, start, levels)

@@ -24,9 +24,6 @@ __all__ = ["ADEQUATE", "align_with_choice"]
 ADEQUATE = 0.1
 """Corners that are closer together are as good as the same, px."""
 
-# The start of the chosen model is near its end.
-_LAST_LEVELS = 2
-
 
 def align_with_choice(
     pair: Pair, align: Callable[[type[MatrixWarp]], Alignment]
@@ -86,7 +83,7 @@ def _simplest(pair: Pair, richest: Alignment, failed: tuple[Rival, ...]) -> Alig
     for chosen in sorted(weighed, key=lambda model: model.rival.criterion):
         found = richest
         if chosen.warp is not None:
-            found = pair.solve(chosen.warp, levels=_LAST_LEVELS)
+            found = pair.solve(chosen.warp)
         if found.ok:
             break
     rivals = (replace(each.rival, is_chosen=each is chosen) for each in weighed)

@@ -16,6 +16,8 @@ class CoarseLevels {
 
   // With the model that is asked for on all levels.
   State descend(const State& begin);
+  // One way only, though the loss may be robust.
+  State descend_plainly(const State& begin);
 
   // For pairs that this led astray: through simpler models, which have fewer ways to go wrong, and
   // also beginning with finer levels. The best of these at the last level, `descended` included.
