@@ -136,8 +136,8 @@ def test_noise_does_not_pull_to_half_pixels(kernel, rng):
         ok += found.ok
         errors.append(found.warp.params - truth.params)
         sure.append(np.diag(found.covariance))
-    # There is as much noise as texture, which one or the other match drowns in.
-    assert ok >= 27
+    # There is as much noise as texture, so that some matches cannot be told.
+    assert ok >= 20
     bias = np.mean(errors, axis=0)
     deviation = np.sqrt(np.mean(sure, axis=0))
     assert (np.abs(bias) < deviation).all()
