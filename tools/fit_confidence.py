@@ -96,7 +96,7 @@ def fit(x: Floats, y: Floats, weights: Floats) -> tuple[Floats, float]:
         p = 1 / (1 + np.exp(-scaled @ found))
         gradient = scaled.T @ (weights * (y - p)) - penalty * found
         curvature = scaled.T @ (scaled * (weights * p * (1 - p))[:, None])
-        found += np.linalg.solve(curvature + np.diag(penalty), gradient)
+        found += np.linalg.solve(curvature + np.diag(penalty + 1e-9), gradient)
     slopes = found[:-1] / size
     return slopes, float(found[-1] - slopes @ middle)
 
