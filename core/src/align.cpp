@@ -71,22 +71,20 @@ class Alignment {
 
  private:
   // From coarse to fine. Where everything agrees nothing is in the way, and a robust loss needs to
-  // try no more than one way down. Where the way leads astray, other ways down are tried, and only where none of
-  // them leads near, the damped loop has to find its way at full resolution.
+  // try no more than one way down. Where the way leads astray, other ways down are tried, and only
+  // where none of them leads near, the damped loop has to find its way at full resolution.
   AlignResult from_above(const State& begin) {
-    if (options_.loss != LossKind::squared) {
-      std::optional<AlignResult> clear = from_near(begin, coarse_levels_.descend_plainly(begin));
+    const bool is_robust = options_.loss != LossKind::squared;
+    if (is_robust) {
+      std::optional<AlignResult> clear =
+          from_near_reweighted(begin, coarse_levels_.descend_plainly(begin));
       if (clear && clear->status == Status::converged &&
           clear->findings.evidence.agreement > clear_view)
         return *std::move(clear);
     }
     State state = coarse_levels_.descend(begin);
-    std::optional<AlignResult> near = from_near(begin, state);
-    // Redescending weights make Newton's steps uncertain, so that they say little of the way here.
-    if (!near && options_.loss != LossKind::squared) {
-      const Exploration nearer = explored(state);
-      if (nearer.status == Status::converged) near = from_near(begin, nearer.state);
-    }
+    std::optional<AlignResult> near =
+        is_robust ? from_near_reweighted(begin, state) : from_near(begin, state);
     if (near && near->status == Status::converged) return *std::move(near);
     const State other = coarse_levels_.search(begin, state);
     if (moved(state, other) > same) {
@@ -97,6 +95,15 @@ class Alignment {
     }
     AlignResult last = from_afar(begin, state);
     return near && last.status != Status::converged ? *std::move(near) : last;
+  }
+
+  // Redescending weights make Newton's steps uncertain, so that they say little of the way here.
+  std::optional<AlignResult> from_near_reweighted(const State& begin, const State& state) {
+    std::optional<AlignResult> near = from_near(begin, state);
+    if (near) return near;
+    const Exploration nearer = explored(state);
+    if (nearer.status == Status::converged) near = from_near(begin, nearer.state);
+    return near;
   }
 
   double moved(const State& from, const State& to) {
@@ -198,21 +205,20 @@ class Alignment {
       problem.set_threshold(options_.tuning * ending.scale);
       conclude_at(problem, ending);
     }
-    if (!ending.conclusion.is_told_by(ending.noise)) {
-      ending.noise = study_all_noise(problem, ending.concluded);
-      conclude_at(problem, ending);
-    }
+    doubt_samples(problem, ending);
     const double gained = least_descent(problem, ending, first);
+    const double apart = problem.warp().motion(first, ending.state);
+    const bool is_same = apart <= rounding_steps * options_.step_tol;
     const auto at_first = [&] {
       ending.state = first;
-      ending.noise = study_all_noise(problem, first);
+      if (!is_same) ending.noise = study_noise(problem, first);
       conclude_at(problem, ending);
+      doubt_samples(problem, ending);
       return described(problem, ending, kernel);
     };
     if (gained < -1e-6) {
-      ending.stalled = problem.warp().motion(first, ending.state);
-      if (ending.status == Status::converged && ending.stalled > rounding_steps * options_.step_tol)
-        ending.status = Status::no_descent;
+      ending.stalled = apart;
+      if (ending.status == Status::converged && !is_same) ending.status = Status::no_descent;
       return at_first();
     }
     AlignResult result = described(problem, ending, kernel);
@@ -222,6 +228,13 @@ class Alignment {
     if (result.status == Status::converged || !doubtful) return result;
     ending.status = result.status;
     return at_first();
+  }
+
+  // Where the samples hold too little of the texture, the noise is that of all pixels.
+  static void doubt_samples(LevelProblem& problem, Ending& ending) {
+    if (ending.conclusion.is_told_by(ending.noise)) return;
+    ending.noise = study_all_noise(problem, ending.concluded);
+    conclude_at(problem, ending);
   }
 
   static void conclude_at(LevelProblem& problem, Ending& ending) {

@@ -17,18 +17,18 @@ from photalign._checks import (
     thread_count,
 )
 from photalign._pair import METHODS, PIXELS_PER_THREAD, Pair
+from photalign._start import Start
 from photalign._types import Array, ArrayLike
 from photalign.brightness import Brightness, as_brightness
 from photalign.features import Features, as_features
-from photalign.initialization import SEARCHES, align_by, align_from_anywhere
+from photalign.initialization import Searches
 from photalign.kernels import ALIGNMENT_KERNELS, Kernel
 from photalign.losses import Loss, as_loss
 from photalign.model_choice import align_with_choice
 from photalign.pyramids import Pyramid
 from photalign.results import Alignment, Step
 from photalign.solvers import LevenbergMarquardt, Solver
-from photalign.warps import FunctionWarp, Homography, MatrixWarp, Warp, as_warp
-from photalign.warps.fitting import corners_of, fit_points
+from photalign.warps import Homography, Warp
 
 __all__ = ["align"]
 
@@ -37,9 +37,6 @@ _DIRECT = ("bspline3_direct", "bspline5_direct")
 
 _KERNELS = ("auto", *ALIGNMENT_KERNELS)
 _METHODS = ("auto", *METHODS)
-_STARTS = ("auto", "identity", *SEARCHES)
-# A function that leaves these where they are is taken for the identity.
-_SOME_POINTS = np.array([[0.0, 0.0], [31.0, 7.0], [5.0, 43.0], [97.0, 89.0]])
 _SOLVER = LevenbergMarquardt()
 _PYRAMID = Pyramid()
 
@@ -162,7 +159,7 @@ def align(
     """
     started = time.perf_counter()
     is_open = isinstance(warp, str) and warp == "auto"
-    start, search = _as_start(Homography if is_open else warp, init)
+    start = Start.read(Homography if is_open else warp, init)
     reference = as_array(reference, "reference")
     moving = as_array(moving, "moving")
     views = as_image(reference, "reference"), as_image(moving, "moving")
@@ -206,94 +203,13 @@ def align(
         progress=progress,
         started=started,
     )
+    searches = Searches(pair)
     if not is_open:
-        return _solved(pair, start, search)
+        return start.align(pair, searches)
     return align_with_choice(
         pair,
-        lambda model: _solved(pair, _closest(model, start, views[0].shape), search),
+        lambda model: start.of_model(model, views[0].shape).align(pair, searches),
     )
-
-
-def _solved(pair: Pair, start: MatrixWarp | FunctionWarp, search: str) -> Alignment:
-    """Align from a start, or from one that is searched for."""
-    if search == "auto":
-        return align_from_anywhere(pair, start)
-    if search in SEARCHES:
-        return align_by(pair, start, search)
-    return pair.solve(start, search)
-
-
-def _as_start(
-    warp: str | type[Warp] | Warp, init: str | ArrayLike | Warp | None
-) -> tuple[MatrixWarp | FunctionWarp, str]:
-    """Return a start, whose class is the model, and what it is: one of `_STARTS`."""
-    model = _as_model(warp)
-    if init is None or (isinstance(init, str) and init == "auto"):
-        return model, "auto" if _is_identity(warp, model) else "given"
-    if isinstance(init, str):
-        if init not in _STARTS:
-            known = ", ".join(f'"{name}"' for name in _STARTS)
-            raise ValueError(
-                f"init: expected {known}, a warp or a matrix, got {init!r:.60}"
-            )
-        return model if isinstance(model, FunctionWarp) else model.identity(), init
-    if isinstance(model, FunctionWarp):
-        return _as_function_start(model, init), "given"
-    if isinstance(init, FunctionWarp):
-        raise TypeError(f"init: expected a matrix or a warp with one, got {init!r}")
-    try:
-        return type(model)(as_warp(init, type(model)).matrix), "given"
-    except (TypeError, ValueError) as error:
-        # The classes speak of their own argument.
-        reason = str(error).partition(": ")[2]
-        raise type(error)(f"init: {reason}") from None
-
-
-def _as_model(warp: str | type[Warp] | Warp) -> MatrixWarp | FunctionWarp:
-    is_class = isinstance(warp, type) and issubclass(warp, Warp)
-    if not (isinstance(warp, str) or is_class or isinstance(warp, Warp)):
-        hint = "; photalign.warp(function, p0) makes one" if callable(warp) else ""
-        raise TypeError(
-            f"warp: expected a name, a class or a warp, got {warp!r:.60}{hint}"
-        )
-    model = as_warp(warp)
-    assert isinstance(model, MatrixWarp | FunctionWarp)
-    return model
-
-
-def _is_identity(
-    warp: str | type[Warp] | Warp, model: MatrixWarp | FunctionWarp
-) -> bool:
-    """Tell whether nobody has said more than the model, or a function does nothing."""
-    if isinstance(model, FunctionWarp):
-        mapped = model(_SOME_POINTS)
-        return bool(np.allclose(mapped, _SOME_POINTS, rtol=0, atol=1e-9))
-    return not isinstance(warp, Warp)
-
-
-def _closest(
-    model: type[MatrixWarp], start: Warp, shape: tuple[int, ...]
-) -> MatrixWarp:
-    """Return the warp of a model that is closest to a start at the corners."""
-    if isinstance(start, model):
-        return start
-    corners = corners_of(shape)
-    try:
-        return fit_points(model, corners, start(corners)).warp
-    except ValueError:
-        return model.identity()  # of a mirror image the model has none
-
-
-def _as_function_start(model: FunctionWarp, init: ArrayLike | Warp) -> FunctionWarp:
-    if isinstance(init, Warp) and not isinstance(init, FunctionWarp):
-        raise TypeError(
-            f"init: expected the {model.n_params} parameters of {model.name}, "
-            f"got {init!r}"
-        )
-    try:
-        return model.with_params(init.params if isinstance(init, Warp) else init)
-    except (TypeError, ValueError) as error:
-        raise type(error)(f"init: {str(error).partition(': ')[2]}") from None
 
 
 def _compatible(brightness: Brightness, features: Features) -> Brightness:

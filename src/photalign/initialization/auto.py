@@ -9,7 +9,7 @@ import numpy as np
 from photalign._pair import Pair
 from photalign.initialization.candidates import Candidate
 from photalign.initialization.functions import fitted
-from photalign.initialization.search import SEARCHES, Search
+from photalign.initialization.search import SEARCHES, Search, Searches
 from photalign.results import Alignment, Status
 from photalign.warps import FunctionWarp, MatrixWarp, Similarity
 
@@ -28,7 +28,11 @@ _CLEARLY = 1.2
 _ATTEMPTS = 2
 
 
-def align_from_anywhere(pair: Pair, identity: MatrixWarp | FunctionWarp) -> Alignment:
+def align_from_anywhere(
+    pair: Pair,
+    identity: MatrixWarp | FunctionWarp,
+    searches: Searches,
+) -> Alignment:
     """Align from the identity, and if that does not lead to the truth from elsewhere.
 
     Parameters
@@ -37,6 +41,8 @@ def align_from_anywhere(pair: Pair, identity: MatrixWarp | FunctionWarp) -> Alig
         The images.
     identity : MatrixWarp or FunctionWarp
         The identity in the model.
+    searches : Searches
+        Of the pair; what was found for another model is not searched for again.
 
     Returns
     -------
@@ -47,7 +53,7 @@ def align_from_anywhere(pair: Pair, identity: MatrixWarp | FunctionWarp) -> Alig
     first = None if is_large else pair.solve(identity, "identity")
     if first is not None and (_is_trusted(first) if first.ok else _is_open(first)):
         return first
-    search = _search(pair, identity)
+    search = _search(searches, identity)
     here = _at_identity(search, first)
     if here is not None and here.correlation >= _MATCHING:
         first = first or pair.solve(identity, "identity")
@@ -64,7 +70,12 @@ def align_from_anywhere(pair: Pair, identity: MatrixWarp | FunctionWarp) -> Alig
     return first or pair.solve(identity, "identity")
 
 
-def align_by(pair: Pair, identity: MatrixWarp | FunctionWarp, search: str) -> Alignment:
+def align_by(
+    pair: Pair,
+    identity: MatrixWarp | FunctionWarp,
+    search: str,
+    searches: Searches,
+) -> Alignment:
     """Align from the best start that one search finds, or else from the identity.
 
     Parameters
@@ -75,18 +86,20 @@ def align_by(pair: Pair, identity: MatrixWarp | FunctionWarp, search: str) -> Al
         The identity in the model.
     search : {"phase", "fourier_mellin", "grid"}
         Which one.
+    searches : Searches
+        Of the pair.
     """
-    for candidate in _search(pair, identity).by(search)[:1]:
+    for candidate in _search(searches, identity).by(search)[:1]:
         start = _start_at(candidate, pair, identity)
         if start is not None and candidate.significance > 0:
             return pair.solve(start, search)
     return pair.solve(identity, "identity")
 
 
-def _search(pair: Pair, identity: MatrixWarp | FunctionWarp) -> Search:
+def _search(searches: Searches, identity: MatrixWarp | FunctionWarp) -> Search:
     if isinstance(identity, FunctionWarp):
-        return Search(pair, Similarity)
-    return Search(pair, type(identity))
+        return searches.of(Similarity)
+    return searches.of(type(identity))
 
 
 def _is_trusted(result: Alignment) -> bool:

@@ -34,13 +34,32 @@ _REFINEMENTS = 3
 _OUTSTANDING = 9.0
 
 
-class Search:
-    """Finds candidates for the start of one model."""
+class Searches:
+    """The searches of a pair, each made when it is first asked for."""
 
-    def __init__(self, pair: Pair, model: type[MatrixWarp]) -> None:
-        # More than a similarity is not searched for; the optimizer finds the rest.
-        self.model = model if model in (Translation, Euclidean) else Similarity
-        self._pairs = SmallPairs(pair)
+    def __init__(self, pair: Pair) -> None:
+        self._pair = pair
+        self._made: dict[type[MatrixWarp], Search] = {}
+
+    @cached_property
+    def _pairs(self) -> SmallPairs:
+        return SmallPairs(self._pair)
+
+    def of(self, model: type[MatrixWarp]) -> Search:
+        """Return the search for a model; more than a similarity is not searched for."""
+        searched = model if model in (Translation, Euclidean) else Similarity
+        if searched not in self._made:
+            self._made[searched] = Search(self._pairs, searched)
+        return self._made[searched]
+
+
+class Search:
+    """Finds candidates for the start of one model; the optimizer finds the rest."""
+
+    def __init__(self, pairs: SmallPairs, model: type[MatrixWarp]) -> None:
+        self.model = model
+        self._pairs = pairs
+        self._found_by: dict[tuple[str, ...], list[Candidate]] = {}
 
     @cached_property
     def judge(self) -> Judge:
@@ -57,6 +76,11 @@ class Search:
 
         What takes longer is tried where nothing before it is convincing.
         """
+        if names not in self._found_by:
+            self._found_by[names] = self._searched(names)
+        return self._found_by[names]
+
+    def _searched(self, names: Sequence[str]) -> list[Candidate]:
         found: list[Candidate] = []
         if all(_can_be_found(image) for image in self.judge.small.images):
             for candidate in self._candidates(names):
