@@ -93,7 +93,7 @@ def test_any_shift_is_found(init, shift):
     views = two_views(Translation.from_params(shift), noise=5, gain=1.1)
     images = views.reference, views.moving
     found = pa.align(*images, "translation", init=init, brightness="gain_bias")
-    assert_found(found, views, limit=0.4)
+    assert_found(found, views, limit=0.5)
     assert np.abs(found.initial.params - shift).max() < 4
 
 
@@ -111,7 +111,8 @@ def test_any_turn_and_scale_is_found(kind, degrees, scale, shift):
     views = two_views(turned(degrees, scale, shift), noise=2)
     found = pa.align(views.reference, views.moving, kind)
     assert_found(found, views)
-    assert found.initialization == "fourier_mellin"
+    if abs(degrees) > 30:
+        assert found.initialization == "fourier_mellin"
     assert type(found.initial) is WARPS[kind]
 
 

@@ -197,6 +197,7 @@ def test_wide_windows_reach_what_a_narrow_one_does_not(rng):
         reference,
         moving,
         "translation",
+        init="identity",
         brightness="local",
         pyramid=pa.Pyramid(levels=1),
     )

@@ -75,6 +75,7 @@ def test_coarse_levels_reach_farther(model, rng):
             reference,
             moving,
             "translation",
+            init="identity",
             brightness=model,
             pyramid=pa.Pyramid(levels=levels),
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
+from html import unescape
 
 import numpy as np
 import pytest
@@ -290,10 +291,11 @@ def test_truth_must_be_a_warp(tmp_path):
 
 def test_page_says_what_to_try_and_what_to_take_care_of():
     lost = small_result(status=Status.TOO_LITTLE_OVERLAP)
-    assert f"What to try. {lost.advice}" in words(render(lost, compare(lost)))
+    text = unescape(words(render(lost, compare(lost))))
+    assert f"What to try. {lost.advice}" in text
     found = small_result(effective_pixels=30.0)
     (warning,) = found.warnings
-    text = words(render(found, compare(found)))
+    text = unescape(words(render(found, compare(found))))
     assert f"Take care. {warning}" in text
     assert "What to try" not in text
 

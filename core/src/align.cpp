@@ -32,6 +32,7 @@ constexpr double certain = 0.5;
 constexpr double uncertain = 5;
 // Of the information about some direction; its covariance would be made up by the noise.
 constexpr double most_scatter = 0.25;
+constexpr double noise_width = 0.2;  // pixels, at least
 constexpr double alike = 0.9;  // correlation
 // Of the texture; where more of it agrees, no outlier can have led astray.
 constexpr double clear_view = 0.95;
@@ -123,8 +124,10 @@ class Alignment {
     std::optional<Approach> approach = finest.approach(state);
     if (!approach) return {};
     if (kernel != options_.last_kernel &&
-        needs_last_kernel(approach->deviation, approach->is_clean))
-      return settled(begin, approach->state, options_.last_kernel);
+        needs_last_kernel(approach->deviation, approach->is_clean)) {
+      std::optional<AlignResult> last = settled(begin, approach->state, options_.last_kernel);
+      if (last) return last;
+    }
     std::optional<Ending> ending = finest.settle(*std::move(approach));
     if (!ending) return {};
     return with_last_kernel(begin, finish(begin, problem, *ending, kernel), *ending, kernel);
@@ -286,9 +289,11 @@ class Alignment {
           uncertainty_of(problem.warp(), state, covariance_of(ending.conclusion));
       result.covariance = std::move(uncertainty.covariance);
       std::memcpy(result.corner_std, uncertainty.corner_std, sizeof result.corner_std);
-      result.deviation = scatter_of_information(ending.conclusion, ending.noise) < most_scatter
-                             ? uncertainty.deviation
-                             : std::numeric_limits<double>::infinity();
+      result.deviation = uncertainty.deviation;
+      // What nothing but noise tells of a motion is as uncertain as the noise is wide.
+      if (result.deviation > noise_width &&
+          scatter_of_information(ending.conclusion, ending.noise) > most_scatter)
+        result.deviation = std::numeric_limits<double>::infinity();
     }
     result.findings = findings_of(ending.conclusion.blocks, ending.concluded);
     result.pixels = last.total.pixels;

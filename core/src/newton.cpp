@@ -69,7 +69,8 @@ NewtonResult newton(LevelProblem& problem, State state, const Noise* noise,
     }
     if (converged) return {true, steps + 1, state, known, std::move(here), before};
     last_motion = motion;
-    longest = most_repeated * motion;
+    // Below the tolerance steps are rounding, and need not shrink.
+    longest = std::max(most_repeated * motion, options.step_tol);
   }
 }
 
