@@ -17,6 +17,7 @@ constexpr std::size_t most_blocks = 1024;
 // It takes as much texture, in blocks, to say anything at all.
 constexpr double doubt = 0.25;
 constexpr double negligible = 1e-6;  // of all texture
+constexpr double rounding = 1e-12;   // of float32, squared
 // A block agrees if less of its texture is unexplained, the images correlate in it, and the loss
 // left more of it.
 constexpr double agrees = 0.5, correlates = 0.25, is_kept = 0.5;
@@ -61,6 +62,11 @@ Block block_of(std::span<const LocalVariation> channels, const State& state) {
     kept += of[Sum::kept];
   }
   block.kept = weight_of_all > 0 ? kept / weight_of_all : 0;
+  // What a loss takes from residuals that are rounding is no outlier.
+  const Texture &fine = block.fine, &coarse = block.coarse;
+  if (fine.residual() + coarse.residual() <=
+      rounding * (fine.reference + fine.moving + coarse.reference + coarse.moving))
+    block.kept = 1;
   return block;
 }
 
