@@ -43,7 +43,7 @@ def demo(output_dir: options.OutputDir = Path("photalign-demo")) -> int:
         result = photalign.align(
             views.reference,
             views.moving,
-            "homography",
+            "auto",
             brightness="gain_bias",
             loss="robust",
             progress=show,
