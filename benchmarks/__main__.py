@@ -19,6 +19,7 @@ from benchmarks import (
     large,
     memory,
     profile,
+    robustness,
     sampling,
     speed,
 )
@@ -36,6 +37,7 @@ PARTS: dict[str, Callable[[int], Iterator[Row]]] = {
     "accuracy": accuracy.rows,
     "exactness": exactness.rows,
     "efficiency": efficiency.rows,
+    "robustness": robustness.rows,
     "speed": speed.rows,
     "profile": profile.rows,
     "sampling": sampling.rows,

@@ -29,14 +29,14 @@ def rows(count: int) -> Iterator[Row]:
     }
     for kind, found in verdicts.items():
         yield Row(
-            task=f"choice of the model, {kind}",
+            task=kind,
             method='photalign, warp="auto"',
             converged=(sum(found), len(found)),
         )
     right = sum(map(sum, verdicts.values()))
     pairs = sum(map(len, verdicts.values()))
     yield Row(
-        task="choice of the model, all",
+        task="all",
         method='photalign, warp="auto"',
         converged=(right, pairs),
         target=f"{GOAL:.0%},",

@@ -180,7 +180,7 @@ def rows(count: int) -> Iterator[Row]:
             for name, number in solved.items():
                 target, met = _goal(name, sigma, solved, len(given))
                 yield Row(
-                    task=f"basin, {kind}, corners off by {sigma} px",
+                    task=f"{kind}, corners off by {sigma} px",
                     method=name,
                     converged=(number, len(given)),
                     target=target,
