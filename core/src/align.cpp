@@ -71,8 +71,8 @@ class Alignment {
 
  private:
   // From coarse to fine. Where everything agrees nothing is in the way, and a robust loss needs to
-  // try no more than one way down. Where the way leads astray, other ways down are tried, and only where none of
-  // them leads near, the damped loop has to find its way at full resolution.
+  // try no more than one way down. Where the way leads astray, other ways down are tried, and only
+  // where none of them leads near, the damped loop has to find its way at full resolution.
   AlignResult from_above(const State& begin) {
     if (options_.loss != LossKind::squared) {
       std::optional<AlignResult> clear = from_near(begin, coarse_levels_.descend_plainly(begin));
@@ -283,14 +283,15 @@ class Alignment {
     result.kept = last.total.weights / last.total.one;
     result.edges = edge_ratio(last.total);
     const LevelGrid& grid = problem.grid();
-    const double deviation =
-        result.deviation / static_cast<double>(std::max(grid.width, grid.height));
+    const Whole whole{result.correlation, result.overlap,
+                      result.deviation / static_cast<double>(std::max(grid.width, grid.height))};
     const auto confidence = [&](const Evidence& evidence) {
-      return confidence_of(evidence, result.overlap, deviation);
+      return confidence_of(evidence, whole);
     };
     // The scale that is surer.
     Findings& found = result.findings;
-    if (confidence(found.wide) > confidence(found.evidence)) found.evidence = found.wide;
+    if (found.wide && confidence(*found.wide) > confidence(found.evidence))
+      found.evidence = *found.wide;
     result.confidence = confidence(found.evidence);
     result.status = judged(ending, result);
     return result;
