@@ -75,16 +75,13 @@ def _features(
     certain = np.clip(deviation, 3e-4, 0.1) if np.isfinite(deviation) else 0.1
     few = 8 / (8.1 + grounds.blocks)
     unexplained = np.log(grounds.unexplained + 0.003)
-    common = _fisher(grounds.correlation)
     return [
         unexplained,
         unexplained**2,
-        common,
         grounds.fine_correlation,
         np.log(grounds.blocks + 0.1),
         few,
         few * unexplained,
-        few * common,
         few * grounds.fine_correlation,
         grounds.unexplained * np.log(grounds.growth + 0.03),
         grounds.unexplained * grounds.surplus,

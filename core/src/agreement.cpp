@@ -302,21 +302,18 @@ double confidence_of(const Evidence& e, const Whole& whole) {
   // A logistic regression. With few blocks the medians say less, and are weighed otherwise.
   const auto fisher = [](double r) { return std::atanh(std::clamp(r, -0.98, 0.98)); };
   const double unexplained = std::log(e.unexplained + 0.003);
-  const double correlation = fisher(e.correlation);
   const double deviation = whole.deviation;
   const double certain = std::isfinite(deviation) ? std::clamp(deviation, 3e-4, 0.1) : 0.1;
   const double few = 8 / (8.1 + e.blocks);
-  const double of_medians = -0.627 * unexplained + 0.113 * unexplained * unexplained -
-                            2.015 * correlation + 1.528 * e.fine_correlation +
-                            0.727 * std::log(e.blocks + 0.1);
-  const double of_few =
-      0.248 - 0.212 * unexplained - 0.057 * correlation + 7.006 * e.fine_correlation;
+  const double of_medians = -0.342 * unexplained + 0.110 * unexplained * unexplained +
+                            0.336 * e.fine_correlation + 0.655 * std::log(e.blocks + 0.1);
+  const double of_few = 1.349 - 0.134 * unexplained + 5.640 * e.fine_correlation;
   // Where much is unexplained, because of the noise or because the images do not match.
-  const double of_growth = e.unexplained * (-1.533 * std::log(e.growth + 0.03) - 1.385 * e.surplus);
-  const double of_whole = 1.279 * fisher(std::max(whole.correlation, e.pooled)) +
-                          2.705 * std::log(std::clamp(whole.overlap, 1e-3, 0.9)) -
-                          1.099 * std::log(certain);
-  const double sum = -12.876 + of_medians + few * of_few + of_growth + of_whole;
+  const double of_growth = e.unexplained * (-1.873 * std::log(e.growth + 0.03) - 0.222 * e.surplus);
+  const double of_whole = 1.045 * fisher(std::max(whole.correlation, e.pooled)) +
+                          2.546 * std::log(std::clamp(whole.overlap, 1e-3, 0.9)) -
+                          1.179 * std::log(certain);
+  const double sum = -14.355 + of_medians + few * of_few + of_growth + of_whole;
   return 1 / (1 + std::exp(-sum));
 }
 

@@ -36,7 +36,7 @@ constexpr double alike = 0.9;  // correlation
 // Of the texture; where more of it agrees, no outlier can have led astray.
 constexpr double clear_view = 0.95;
 // Images that match with less probability than this are not taken for a match.
-constexpr double confident = 0.45;
+constexpr double confident = 0.4;
 // Nor are those that agree in less than this share of their texture.
 constexpr double least_agreement = 0.3;
 
