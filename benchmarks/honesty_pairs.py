@@ -7,7 +7,7 @@ pair that matches has a known warp whose corners are off by at most a tenth of t
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
@@ -205,6 +205,36 @@ def smooth_noise(
     return noise * (sigma / noise.std())
 
 
+def under_strong_noise(trial: Trial, rng: np.random.Generator) -> Trial:
+    """Hide a pair behind noise as strong as its detail, or twice as strong.
+
+    It is white, or smooth, or both images are smoothed with it, or part of it is a
+    pattern of the sensor that both images have in common.
+    """
+    images = [image.astype(np.float64) for image in (trial.reference, trial.moving)]
+    kind = str(rng.choice(STRONG_NOISE))
+    detail = max(float((images[0] - gaussian_filter(images[0], 4)).std()), 1.0)
+    shape, sigma = images[0].shape, detail * rng.uniform(0.5, 2)
+    width, blur = rng.uniform(0.7, 4), rng.uniform(1, 4)
+    pattern_width, contrast = rng.choice([0, 1, 2, 4]), rng.uniform(0.3, 1)
+    pattern = smooth_noise(shape, pattern_width, detail * contrast, rng)
+
+    def hidden(image: Gray) -> Image:
+        if kind == "white":
+            image = image + rng.normal(0, sigma, shape)
+        elif kind == "smooth":
+            image = image + smooth_noise(shape, width, sigma, rng)
+        elif kind == "smoothed":
+            noise = rng.normal(0, 2 * sigma * blur, shape)
+            image = gaussian_filter(image + noise, blur)
+        else:
+            image = image + pattern + rng.normal(0, sigma / 2, shape)
+        return record(128 + 0.8 * (image - 128), 0, rng)
+
+    reference, moving = (hidden(image) for image in images)
+    return replace(trial, reference=reference, moving=moving)
+
+
 def gravel_view(width: int, rng: np.random.Generator) -> NDArray[np.float64]:
     gravel = scene("gravel")
     return view(gravel, window(gravel, width, rng), (width, width))
@@ -326,6 +356,7 @@ def far_views(
     return reference, moving, truth
 
 
+STRONG_NOISE = ("white", "smooth", "smoothed", "pattern")
 MATCHING = ("plain", "noise", "gain", "blur", "occluder")
 OTHERS = (
     *("two photographs", "two parts", "one texture", "repeating"),

@@ -87,9 +87,9 @@ nb::dict as_dict(const AlignResult& found) {
   // In the order of `Grounds` in _grounds.py.
   result["grounds"] = nb::make_tuple(
       evidence.unexplained, evidence.correlation, evidence.fine_correlation, evidence.blocks,
-      found.deviation, symptoms.contrast, symptoms.contrast_t, symptoms.brightness,
-      symptoms.brightness_t, symptoms.residual, symptoms.of_means, symptoms.count, found.kept,
-      found.edges, found.pixels_per_degree);
+      evidence.pooled, evidence.growth, evidence.surplus, found.deviation, symptoms.contrast,
+      symptoms.contrast_t, symptoms.brightness, symptoms.brightness_t, symptoms.residual,
+      symptoms.of_means, symptoms.count, found.kept, found.edges, found.pixels_per_degree);
   return result;
 }
 

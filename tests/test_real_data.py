@@ -234,9 +234,6 @@ def without_bands(image):
     return clipped - np.median(clipped, axis=0, keepdims=True)
 
 
-@pytest.mark.xfail(
-    strict=True, reason="half of what these blocks show is the pattern, which stays"
-)
 @PHOTOMETRIC
 def test_stars_over_fixed_pattern_noise(model):
     """The pattern stays where it is while the stars drift; smoothing lets them win."""

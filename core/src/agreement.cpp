@@ -188,6 +188,44 @@ std::vector<Block> wide_blocks(const std::vector<LocalVariation>& all, const Sta
   return found;
 }
 
+// The correlation of all kept blocks together, where those with the most texture have most to say.
+double pooled_correlation(const std::vector<Block>& blocks) {
+  Texture sum;
+  for (const Block& block : blocks) {
+    if (!(block.kept > is_kept)) continue;
+    sum.reference += block.kept * block.coarse.reference;
+    sum.moving += block.kept * block.coarse.moving;
+    sum.common += block.kept * block.coarse.common;
+  }
+  return correlation_of(sum);
+}
+
+// Both images choose the quarters: the more extreme one would find the other less so by chance.
+void compare_quarters(const std::vector<Block>& blocks, Evidence& found) {
+  constexpr std::size_t quarters = 4;
+  constexpr double most_growth = 1.5, least_share = 0.02;
+  std::vector<Block> kept;
+  for (const Block& block : blocks)
+    if (block.kept > is_kept) kept.push_back(block);
+  if (kept.size() < quarters) return;
+  const auto count = static_cast<std::ptrdiff_t>(kept.size() / quarters);
+  const auto has_less = [](const Block& a, const Block& b) {
+    return a.coarse.reference * a.coarse.moving < b.coarse.reference * b.coarse.moving;
+  };
+  std::nth_element(kept.begin(), kept.begin() + count, kept.end(), has_less);
+  const std::vector<Block> least(kept.begin(), kept.begin() + count);
+  std::nth_element(kept.begin(), kept.end() - count, kept.end(), has_less);
+  const std::vector<Block> most(kept.end() - count, kept.end());
+  const auto texture = [](const Block& b) { return b.coarse.reference + b.coarse.moving; };
+  const auto residual = [](const Block& b) { return b.coarse.residual(); };
+  constexpr double half = 0.5;
+  const double low = quantile(least, half, texture), high = quantile(most, half, texture);
+  if (!(high > low)) return;
+  found.surplus = 1 - std::max(low / high, least_share);
+  const double grown = quantile(most, half, residual) - quantile(least, half, residual);
+  found.growth = std::clamp(grown / (high - low), 0.0, most_growth);
+}
+
 Evidence evidence_of(const std::vector<Block>& blocks) {
   const double fine_noise = noise_of(blocks), noise = noise_of_means * fine_noise;
   Evidence found;
@@ -213,6 +251,8 @@ Evidence evidence_of(const std::vector<Block>& blocks) {
   found.unexplained = median(unexplained);
   found.correlation = median(correlation);
   found.fine_correlation = median(fine_correlation);
+  found.pooled = pooled_correlation(blocks);
+  compare_quarters(blocks, found);
   return found;
 }
 
@@ -264,16 +304,22 @@ Findings findings_of(const std::vector<LocalVariation>& all, const State& state)
   return found;
 }
 
-double confidence_of(const Evidence& e, double overlap, double deviation) {
+double confidence_of(const Evidence& e, const Whole& whole) {
   // A logistic regression. With few blocks the medians say less, and are weighed otherwise.
+  const auto fisher = [](double r) { return std::atanh(std::clamp(r, -0.98, 0.98)); };
   const double unexplained = std::log(e.unexplained + 0.003);
+  const double deviation = whole.deviation;
   const double certain = std::isfinite(deviation) ? std::clamp(deviation, 3e-4, 0.1) : 0.1;
   const double few = 8 / (8.1 + e.blocks);
-  const double sum =
-      -12.039 - 1.182 * unexplained + 0.264 * e.correlation + 3.494 * e.fine_correlation +
-      0.050 * std::log(e.blocks + 0.1) + 5.505 * std::log(std::clamp(overlap, 1e-3, 0.9)) -
-      0.983 * std::log(certain) +
-      few * (2.656 + 0.085 * unexplained + 1.517 * e.correlation + 0.939 * e.fine_correlation);
+  const double of_medians = -0.342 * unexplained + 0.110 * unexplained * unexplained +
+                            0.336 * e.fine_correlation + 0.655 * std::log(e.blocks + 0.1);
+  const double of_few = 1.349 - 0.134 * unexplained + 5.640 * e.fine_correlation;
+  // Where much is unexplained, because of the noise or because the images do not match.
+  const double of_growth = e.unexplained * (-1.873 * std::log(e.growth + 0.03) - 0.222 * e.surplus);
+  const double of_whole = 1.045 * fisher(std::max(whole.correlation, e.pooled)) +
+                          2.546 * std::log(std::clamp(whole.overlap, 1e-3, 0.9)) -
+                          1.179 * std::log(certain);
+  const double sum = -14.355 + of_medians + few * of_few + of_growth + of_whole;
   return 1 / (1 + std::exp(-sum));
 }
 

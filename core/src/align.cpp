@@ -37,7 +37,7 @@ constexpr double alike = 0.9;  // correlation
 // Of the texture; where more of it agrees, no outlier can have led astray.
 constexpr double clear_view = 0.95;
 // Images that match with less probability than this are not taken for a match.
-constexpr double confident = 0.45;
+constexpr double confident = 0.4;
 // Nor are those that agree in less than this share of their texture.
 constexpr double least_agreement = 0.3;
 
@@ -301,14 +301,15 @@ class Alignment {
     result.kept = last.total.weights / last.total.one;
     result.edges = edge_ratio(last.total);
     const LevelGrid& grid = problem.grid();
-    const double deviation =
-        result.deviation / static_cast<double>(std::max(grid.width, grid.height));
+    const Whole whole{result.correlation, result.overlap,
+                      result.deviation / static_cast<double>(std::max(grid.width, grid.height))};
     const auto confidence = [&](const Evidence& evidence) {
-      return confidence_of(evidence, result.overlap, deviation);
+      return confidence_of(evidence, whole);
     };
     // The scale that is surer.
     Findings& found = result.findings;
-    if (confidence(found.wide) > confidence(found.evidence)) found.evidence = found.wide;
+    if (found.wide && confidence(*found.wide) > confidence(found.evidence))
+      found.evidence = *found.wide;
     result.confidence = confidence(found.evidence);
     result.status = judged(ending, result);
     return result;

@@ -17,6 +17,13 @@ class Grounds(NamedTuple):
     """Of the images from cell to cell and within cells, likewise."""
     blocks: float = float("inf")
     """With texture beyond the noise."""
+    pooled: float = 1.0
+    """Correlation from cell to cell of all blocks that the loss kept, together."""
+    growth: float = 0.0
+    """Of the residuals from blocks with little texture to those with much, in units
+    of the texture's."""
+    surplus: float = 1.0
+    """Share of their texture that the latter have more than the former."""
     deviation: float = 0.0
     """Largest standard deviation of a mapped point, px; NaN if it is not known."""
     contrast: float = 1.0

@@ -245,7 +245,7 @@ class Alignment:
         residuals, and the loss did not reject it.
     confidence : float
         Probability, 0 to 1, that the images match under this warp, from how they
-        agree in detail; `ok` asks for more than 0.45.
+        agree in detail; `ok` asks for more than 0.4.
     effective_pixels : float
         Valid pixels, neighbors that share their noise counted as less.
     iterations : int

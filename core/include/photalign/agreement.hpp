@@ -8,6 +8,7 @@
 // images themselves.
 #pragma once
 
+#include <optional>
 #include <vector>
 
 #include "covariance_functions.hpp"
@@ -23,6 +24,12 @@ struct Evidence {
   double fine_correlation = 0;  // the same within cells
   double blocks = 0;            // that have texture beyond the noise, and are kept
   double agreement = 0;         // share of the texture in blocks that agree
+  double pooled = 0;            // correlation from cell to cell of all kept blocks together
+  // From the quarter of the blocks with the least texture to that with the most: the growth of the
+  // residuals in units of the texture's, and the share of its texture that the latter has more.
+  // Noise, however strong, does not grow with texture, and residuals of other images do.
+  double growth = 1;
+  double surplus = 0;
 };
 
 // What makes numbers doubtful though the images match, over the blocks that the loss kept.
@@ -40,7 +47,7 @@ struct Symptoms {
 
 struct Findings {
   Evidence evidence;
-  Evidence wide;  // four times as coarse; of small images none
+  std::optional<Evidence> wide;  // four times as coarse; of small images none
   Symptoms symptoms;
 };
 
@@ -48,9 +55,14 @@ struct Findings {
 // block are one.
 Findings findings_of(const std::vector<LocalVariation>& blocks, const State& state);
 
-// The probability that images of which all this is known match, where `overlap` is their common
-// share, and `deviation` the standard deviation of a mapped point in units of the image's longer
-// side. Fitted by tools/fit_confidence.py.
-double confidence_of(const Evidence& evidence, double overlap, double deviation);
+// What is known of the images as a whole.
+struct Whole {
+  double correlation = 0;
+  double overlap = 0;    // their common share
+  double deviation = 0;  // standard deviation of a mapped point, in units of the longer side
+};
+
+// The probability that images of which all this is known match. Fitted by tools/fit_confidence.py.
+double confidence_of(const Evidence& evidence, const Whole& whole);
 
 }  // namespace photalign
