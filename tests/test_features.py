@@ -255,3 +255,11 @@ def test_report_shows_grey_levels(name, rng, tmp_path):
     found.report(tmp_path / "report.html")
     text = (tmp_path / "report.html").read_text("utf-8")
     assert name in text
+
+
+@EACH
+def test_a_start_that_flattens_the_image_takes_no_room(name, rng):
+    reference, moving, _ = problem(rng, shape=(40, 50))
+    start = np.diag([1e4, 1e-4, 1.0])
+    found = pa.align(reference, moving, "affine", init=start, features=name)
+    assert found.status is pa.Status.TOO_LITTLE_OVERLAP

@@ -235,3 +235,13 @@ def test_report_matches_brightness_by_itself(rng, tmp_path):
 def test_windows_that_are_none_are_refused(window):
     with pytest.raises(ValueError, match="window: expected"):
         pa.Local(window=window)
+
+
+def test_the_widest_windows_are_one_block(rng):
+    image = waves(rng)(grid((40, 60)))[..., np.newaxis]
+    wide, wider, widest = (
+        _core.normalize_locally(image, None, window, 2.0, 1)
+        for window in (200.0, 1e6, 1e300)
+    )
+    np.testing.assert_array_equal(wide, wider)
+    np.testing.assert_array_equal(wide, widest)

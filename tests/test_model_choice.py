@@ -157,3 +157,16 @@ def test_two_threads_choose_what_one_does() -> None:
     two = pa.align(views.reference, views.moving, "auto", threads=2)
     assert one.rivals == two.rivals
     assert one.warp == two.warp
+
+
+def test_it_is_told_how_the_start_was_found() -> None:
+    views = rendered("translation", 1)
+    found = pa.align(views.reference, views.moving, "auto")
+    assert found.ok
+    assert found.initialization == "identity"
+    assert found.initial == pa.Homography.identity()
+    searched = pa.align(views.reference, views.moving, "auto", init="phase")
+    assert searched.ok
+    assert searched.initialization == "phase"
+    given = pa.align(views.reference, views.moving, "auto", init=np.eye(3))
+    assert given.initialization == "given"

@@ -27,6 +27,11 @@ constexpr float nan = std::numeric_limits<float>::quiet_NaN();
 
 std::size_t as_size(std::int64_t n) { return static_cast<std::size_t>(n); }
 
+// Of wider windows an image is one block, too, and there is nothing left to be told apart.
+double window_of(const Image& image, double window) {
+  return std::min(window, 3.0 * static_cast<double>(std::max(image.width, image.height)));
+}
+
 // Blocks that a window is several of; the interpolation adds to the smoothing what they take away.
 std::int64_t block_of(double window) {
   return std::max<std::int64_t>(1, std::llround(window / 2.5));
@@ -47,8 +52,8 @@ class Normalization {
       : rows_(image, weight, typical_value(image, weight)),
         execution_(execution),
         floor_(how.floor),
-        block_(block_of(how.window)),
-        gaussian_(sigma_in_blocks(how.window, block_)),
+        block_(block_of(window_of(image, how.window))),
+        gaussian_(sigma_in_blocks(window_of(image, how.window), block_)),
         coarse_height_((rows_.height() + block_ - 1) / block_),
         coarse_width_((rows_.width() + block_ - 1) / block_),
         stride_(coarse_width_ + 2 * gaussian_.radius()) {

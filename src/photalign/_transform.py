@@ -114,8 +114,11 @@ def _noise_share(view: Array, weight: Array | None) -> float:
 
 def frame_of(jacobian: FloatArray) -> FloatArray:
     """Return the derivative of a warp as a frame; the identity where it is none."""
-    determinant = abs(np.linalg.det(jacobian)) if np.isfinite(jacobian).all() else 0.0
-    if not _MOST_MAGNIFICATION**-2 < determinant < _MOST_MAGNIFICATION**2:
+    if not np.isfinite(jacobian).all():
+        return np.eye(2)
+    # In every direction: what a flat frame reaches is as wide as it is long.
+    most, least = np.linalg.svd(jacobian, compute_uv=False)
+    if not (most < _MOST_MAGNIFICATION and least > 1 / _MOST_MAGNIFICATION):
         return np.eye(2)
     return np.ascontiguousarray(jacobian, dtype=np.float64)
 

@@ -55,7 +55,7 @@ def align_with_choice(
     for model in _richer_than(found.warp):
         nearer = pair.solve(model(found.warp.matrix))
         if nearer.ok:
-            tried[model.name] = found = nearer
+            tried[model.name] = found = _begun_with(nearer, found)
     return _simplest(pair, found, _failures(tried))
 
 
@@ -83,11 +83,18 @@ def _simplest(pair: Pair, richest: Alignment, failed: tuple[Rival, ...]) -> Alig
     for chosen in sorted(weighed, key=lambda model: model.rival.criterion):
         found = richest
         if chosen.warp is not None:
-            found = pair.solve(chosen.warp)
+            found = _begun_with(pair.solve(chosen.warp), richest)
         if found.ok:
             break
     rivals = (replace(each.rival, is_chosen=each is chosen) for each in weighed)
-    return found.with_fields(initial=richest.initial, rivals=(*rivals, *failed))
+    return found.with_fields(rivals=(*rivals, *failed))
+
+
+def _begun_with(found: Alignment, first: Alignment) -> Alignment:
+    """Return an alignment that began where another one ended, with that one's start."""
+    return found.with_fields(
+        initial=first.initial, initialization=first.initialization
+    )
 
 
 def _weighed(pair: Pair, richest: Alignment) -> list[_Weighed]:
