@@ -291,7 +291,8 @@ class Alignment {
       std::memcpy(result.corner_std, uncertainty.corner_std, sizeof result.corner_std);
       result.deviation = uncertainty.deviation;
       // What nothing but noise tells of a motion is as uncertain as the noise is wide.
-      if (result.deviation > noise_width &&
+      // Of a robust loss, whose curvature is no sum of squares, this is not known.
+      if (options_.loss == LossKind::squared && result.deviation > noise_width &&
           scatter_of_information(ending.conclusion, ending.noise) > most_scatter)
         result.deviation = std::numeric_limits<double>::infinity();
     }
