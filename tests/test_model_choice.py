@@ -52,10 +52,10 @@ def test_the_result_is_that_of_the_chosen_model() -> None:
 
 
 def test_a_difference_below_the_noise_needs_no_parameter() -> None:
-    # A hundredth of a pixel at the corners, in grey levels that vary by 20.
+    # A hundredth of a pixel at the corners, in noise of 12 grey levels.
     truth = pa.Affine([[1 + 1e-4, 0, 3.25], [0, 1 - 1e-4, -2.5]])
     views = pair(
-        photograph(), truth, SHAPE, center=(700, 690), scale=4, noise=20, seed=1
+        photograph(), truth, SHAPE, center=(700, 690), scale=4, noise=12, seed=1
     )
     found = pa.align(views.reference, views.moving, "auto")
     assert found.ok

@@ -305,6 +305,8 @@ Findings findings_of(const std::vector<LocalVariation>& all, const State& state)
 }
 
 double confidence_of(const Evidence& e, const Whole& whole) {
+  // Smaller overlaps were rare among the pairs of the fit; how much they tell is in the blocks.
+  constexpr double least_overlap = 0.4;
   // A logistic regression. With few blocks the medians say less, and are weighed otherwise.
   const auto fisher = [](double r) { return std::atanh(std::clamp(r, -0.98, 0.98)); };
   const double unexplained = std::log(e.unexplained + 0.003);
@@ -317,7 +319,7 @@ double confidence_of(const Evidence& e, const Whole& whole) {
   // Where much is unexplained, because of the noise or because the images do not match.
   const double of_growth = e.unexplained * (-1.873 * std::log(e.growth + 0.03) - 0.222 * e.surplus);
   const double of_whole = 1.045 * fisher(std::max(whole.correlation, e.pooled)) +
-                          2.546 * std::log(std::clamp(whole.overlap, 1e-3, 0.9)) -
+                          2.546 * std::log(std::clamp(whole.overlap, least_overlap, 0.9)) -
                           1.179 * std::log(certain);
   const double sum = -14.355 + of_medians + few * of_few + of_growth + of_whole;
   return 1 / (1 + std::exp(-sum));

@@ -32,8 +32,9 @@ constexpr double certain = 0.5;
 constexpr double uncertain = 5;
 // Of the information about some direction; its covariance would be made up by the noise.
 constexpr double most_scatter = 0.25;
+constexpr double chance = 6;         // correlations of fewer standard deviations may be chance
 constexpr double noise_width = 0.2;  // pixels, at least
-constexpr double alike = 0.9;  // correlation
+constexpr double alike = 0.9;        // correlation
 // Of the texture; where more of it agrees, no outlier can have led astray.
 constexpr double clear_view = 0.95;
 // Images that match with less probability than this are not taken for a match.
@@ -352,7 +353,10 @@ class Alignment {
     // What was cut off may yet have become a match.
     if (!settled && ending.status == Status::step_limit && result.correlation > 0)
       return Status::step_limit;
-    if (!(result.correlation > 0) || !(result.confidence > confident) ||
+    // Student's t of a correlation, with as many samples as there are uncorrelated residuals.
+    const double r = result.correlation, degrees = result.pixels / result.pixels_per_degree;
+    const bool significant = r > 0 && r * r * degrees > chance * chance * (1 - r * r);
+    if (!significant || !(result.confidence > confident) ||
         !(result.findings.evidence.agreement > least_agreement))
       return Status::no_match;
     if (!settled) return ending.status;

@@ -322,7 +322,8 @@ double scatter_of_information(const Conclusion& conclusion, const Noise& noise) 
     if (!(ratio > 0) || !std::isfinite(ratio)) return ratio > 0 ? HUGE_VAL : 0;
     for (std::size_t i = 0; i < n; ++i) direction[i] = next[i] / ratio;
   }
-  // B has been inflated by what neighbors share of the residuals, which the gradients' noise does not.
+  // B has been inflated by what neighbors share of the residuals, which the gradients' noise does
+  // not.
   const float* root = noise.inflation.factor;
   const double inflation =
       std::max({1.0, static_cast<double>(root[0]) * static_cast<double>(root[0]),
