@@ -11,7 +11,9 @@ from skimage.data import camera
 import photalign as pa
 from outcomes import outcome
 from photalign.initialization import auto
+from photalign.initialization import turned as turning
 from photalign.initialization.search import Search
+from photalign.initialization.turned import Turning
 from photalign.synthetic import corner_error, pair, random_warp, view
 from photalign.warps import WARPS, Affine, Euclidean, Similarity, Translation
 from scenes import photograph
@@ -356,3 +358,23 @@ def test_interruption_ends_a_search():
 
     with pytest.raises(KeyboardInterrupt):
         pa.align(views.reference, views.moving, "similarity", progress=interrupted)
+
+
+def test_small_moving_image_makes_the_grid_no_finer(rng, monkeypatch):
+    asked: list[tuple[float, float]] = []
+
+    def no_peaks(self: Turning, angle: float, scale: float, count: int) -> list[object]:
+        asked.append((angle, scale))
+        return []
+
+    monkeypatch.setattr(Turning, "peaks", no_peaks)
+    reference, moving = rng.normal(size=(300, 300)), rng.normal(size=(40, 300))
+    pa.align(reference, moving, "similarity", init="grid")
+    assert 100 < len(asked) < 1000
+
+
+def test_too_little_to_overlap_is_not_correlated(rng, monkeypatch):
+    monkeypatch.setattr(turning, "masked_correlation", pytest.fail)
+    reference, moving = rng.normal(size=(300, 300)), rng.normal(size=(30, 30))
+    found = pa.align(reference, moving, "similarity", init="grid")
+    assert found.status is pa.Status.TOO_LITTLE_OVERLAP

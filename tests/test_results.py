@@ -223,3 +223,13 @@ def test_result_registers_the_moving_image(rng):
     difference = registered[valid].astype(float) - found.reference[valid]
     assert difference.std() < 5
     assert valid.mean() == pytest.approx(found.overlap, abs=0.1)
+
+
+def test_other_values_are_told_of_anew(rng: np.random.Generator) -> None:
+    image = rng.normal(100, 20, (40, 50))
+    found = pa.align(image, image, "translation")
+    assert found.ok
+    assert found.advice == ""
+    failed = found.with_fields(status=pa.Status.STEP_LIMIT)
+    assert "max_steps" in failed.advice
+    assert failed.warnings == ()

@@ -92,9 +92,7 @@ def _simplest(pair: Pair, richest: Alignment, failed: tuple[Rival, ...]) -> Alig
 
 def _begun_with(found: Alignment, first: Alignment) -> Alignment:
     """Return an alignment that began where another one ended, with that one's start."""
-    return found.with_fields(
-        initial=first.initial, initialization=first.initialization
-    )
+    return found.with_fields(initial=first.initial, initialization=first.initialization)
 
 
 def _weighed(pair: Pair, richest: Alignment) -> list[_Weighed]:

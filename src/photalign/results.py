@@ -336,6 +336,9 @@ class Alignment:
         """Return the same with other values of some attributes."""
         result = object.__new__(type(self))
         result.__dict__.update(self.__dict__)
+        # What was told of the old values.
+        for told in ("warnings", "advice"):
+            result.__dict__.pop(told, None)
         result.__dict__.update(fields)
         return result
 

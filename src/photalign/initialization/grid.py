@@ -53,8 +53,14 @@ def grid(
         Of a neighborhood of rotations and scales only the best.
     """
     small = pairs.at_most(side)
+    # A small moving image keeps the reference from becoming small, and the number of
+    # nodes grows with the square of that.
+    while with_rotation and min(small.reference.shape) > 2 * side:
+        if small.level == pairs.coarsest:
+            break
+        small = pairs.at(small.level + 1)
     turning = Turning(pairs, small.level)
-    step = _PIXELS / (min(small.reference.shape) / 4)
+    step = _PIXELS / (min(*small.reference.shape, 2 * side) / 4)
     nodes = [
         _Node(angle, scale, shifted)
         for scale in (_scales(step) if with_scale else [1.0])

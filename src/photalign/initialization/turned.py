@@ -58,9 +58,11 @@ class Turning:
         # The image with the finer pixels is shown in pixels of the other one.
         unit = max(1.0, 1.0 / scale)
         reference = self._reference(unit)
+        least = self._pairs.pair.min_overlap * float(reference.image.weight.sum())
+        if self._most_overlap(unit * scale) < least:
+            return []
         moving = self._shown(1, unit * scale * _rotation(angle))
         size = padded_size(reference.image.shape, moving.image.shape)
-        least = self._pairs.pair.min_overlap * float(reference.image.weight.sum())
         found = masked_correlation(
             self._spectra(unit, size),
             Spectra.of(moving.image.detail, moving.image.weight, size),
@@ -72,6 +74,14 @@ class Turning:
             Shifted(moving.to_image @ _shift(peak.x, peak.y) @ from_reference, peak)
             for peak in found.peaks(count)
         ]
+
+    def _most_overlap(self, factor: float) -> float:
+        """Return how many pixels a moving image that is made smaller has at most, px.
+
+        With a margin, since its border is cut through pixels.
+        """
+        rows, columns = self._pairs.at(self._level).moving.shape
+        return float((rows / factor + 2) * (columns / factor + 2))
 
     def _shown_reference(self, unit: float) -> Shown:
         return self._shown(0, unit * np.eye(2))
