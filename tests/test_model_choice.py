@@ -113,7 +113,8 @@ def test_brightness_loss_and_masks_are_those_of_the_call() -> None:
 def test_a_start_of_any_model_is_taken() -> None:
     views = rendered("translation", 4)
     near = pa.Homography([[1, 0.001, 6], [0, 1, -4], [1e-5, 0, 1]])
-    for start in (near, near.matrix, pa.Translation.identity()):
+    two_rows = np.array([[1, 0.001, 6], [0, 1, -4]])
+    for start in (near, near.matrix, two_rows, pa.Translation.identity()):
         found = pa.align(views.reference, views.moving, "auto", init=start)
         assert found.warp.name == "translation"
         assert found.ok

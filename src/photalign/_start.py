@@ -15,7 +15,7 @@ from photalign.initialization import (
     align_from_anywhere,
 )
 from photalign.results import Alignment
-from photalign.warps import FunctionWarp, MatrixWarp, Warp, as_warp
+from photalign.warps import Affine, FunctionWarp, MatrixWarp, Warp, as_warp
 from photalign.warps.fitting import corners_of, fit_points
 
 __all__ = ["STARTS", "Start"]
@@ -88,7 +88,10 @@ def _given(
     if isinstance(init, FunctionWarp):
         raise TypeError(f"init: expected a matrix or a warp with one, got {init!r}")
     try:
-        return type(model)(as_warp(init, type(model)).matrix)
+        # Two rows are those of an affine map, whatever the model is.
+        has_two_rows = not isinstance(init, Warp) and np.shape(init) == (2, 3)
+        read = Affine if has_two_rows else type(model)
+        return type(model)(as_warp(init, read).matrix)
     except (TypeError, ValueError) as error:
         # The classes speak of their own argument.
         reason = str(error).partition(": ")[2]

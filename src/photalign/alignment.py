@@ -131,7 +131,8 @@ def align(
     -------
     Alignment
         With a status instead of an exception where the images cannot be
-        aligned; never worse than the start, which is `initial`.
+        aligned; never worse than the start, which is `initial`, but for what a
+        simpler model chosen by "auto" gives up.
 
     Raises
     ------

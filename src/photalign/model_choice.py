@@ -79,7 +79,10 @@ class _Weighed(NamedTuple):
 
 def _simplest(pair: Pair, richest: Alignment, failed: tuple[Rival, ...]) -> Alignment:
     """Return the alignment of the model with the least criterion."""
-    weighed = _weighed(pair, richest)
+    try:
+        weighed = _weighed(pair, richest)
+    except np.linalg.LinAlgError:
+        return richest  # nothing can be told from such a covariance
     for chosen in sorted(weighed, key=lambda model: model.rival.criterion):
         found = richest
         if chosen.warp is not None:

@@ -76,9 +76,9 @@ CommonLosses compare_rows(LevelProblem& problem, const State& state, const State
 // Of the unknowns of the warp, parameters x parameters; NaN if it cannot be had.
 std::vector<double> covariance_of(const Conclusion& conclusion);
 
-// Which share of the matrix A is scatter, in the direction where that is the most. In the product of
-// the gradients of two images noise averages out, but not to 0: it scatters by the root of the number
-// of pixels less than what it adds to B.
+// Which share of the matrix A is scatter, in the direction where that is the most. In the product
+// of the gradients of two images noise averages out, but not to 0: it scatters by the root of the
+// number of pixels less than what it adds to B.
 double scatter_of_information(const Conclusion& conclusion, const Noise& noise);
 
 // The same in terms of the user.
