@@ -89,13 +89,19 @@ def _given(
         raise TypeError(f"init: expected a matrix or a warp with one, got {init!r}")
     try:
         # Two rows are those of an affine map, whatever the model is.
-        has_two_rows = not isinstance(init, Warp) and np.shape(init) == (2, 3)
-        read = Affine if has_two_rows else type(model)
+        read = Affine if _has_two_rows(init) else type(model)
         return type(model)(as_warp(init, read).matrix)
     except (TypeError, ValueError) as error:
         # The classes speak of their own argument.
         reason = str(error).partition(": ")[2]
         raise type(error)(f"init: {reason}") from None
+
+
+def _has_two_rows(init: ArrayLike | Warp) -> bool:
+    try:
+        return not isinstance(init, Warp) and np.shape(init) == (2, 3)
+    except ValueError:  # rows of different lengths
+        return False
 
 
 def _as_model(warp: str | type[Warp] | Warp) -> MatrixWarp | FunctionWarp:

@@ -32,11 +32,16 @@ LARGEST_ON_EDGES = 2.0
 _NOT_SMOOTHING = ("linear", "catmull_rom", "bspline3", "bspline5")
 
 
+# Images that correlate so well differ by rounding.
+_EQUAL = 1 - 1e-7
+
+
 def warnings_of(result: Alignment) -> Iterator[str]:
     """Say where the numbers of a result cannot be trusted, and what to do."""
     grounds = result._grounds
     yield from _brightness(result, grounds)
-    yield from _structure(grounds)
+    if result.correlation < _EQUAL:  # else residuals are rounding
+        yield from _structure(grounds)
     yield from _edges(result, grounds)
     yield from _method(result)
     yield from _counts(result)
@@ -44,7 +49,11 @@ def warnings_of(result: Alignment) -> Iterator[str]:
 
 
 def _brightness(result: Alignment, s: Grounds) -> Iterator[str]:
-    if result.brightness.name != "none" or s.blocks_of_residuals < LEAST_BLOCKS:
+    if (
+        result.features != "intensity"
+        or result.brightness.name != "none"
+        or s.blocks_of_residuals < LEAST_BLOCKS
+    ):
         return
     differences = []
     if abs(s.contrast_t) > SIGNIFICANT and abs(s.contrast - 1) > 0.02:

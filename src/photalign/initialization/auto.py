@@ -23,6 +23,8 @@ _MATCHING = 0.5
 _MANY_PIXELS = 1 << 19
 # Images that match with this probability do so where they are.
 _MATCHED = 0.9
+# One of many starts may match by chance; it has to be surer than one that was given.
+_SURE = 0.8
 # A candidate replaces a result that converged if it is so much more significant.
 _CLEARLY = 1.2
 _ATTEMPTS = 2
@@ -63,7 +65,8 @@ def align_from_anywhere(
     names = SEARCHES[:2] if first is not None and first.ok else SEARCHES
     for start, source in _other_starts(pair, identity, search.by(*names), here):
         other = pair.solve(start, source)
-        if other.ok and (
+        is_found = other.ok and other.confidence > _SURE
+        if is_found and (
             first is None or not first.ok or _is_better(search, other, here)
         ):
             return other
