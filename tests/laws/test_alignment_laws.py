@@ -106,6 +106,8 @@ def test_only_the_last_steps_may_raise_the_cost(kind, method, kernel, solver, rn
             if goes_on and same_pixels and next_one.scale == one.scale:
                 is_short = next_one.motion <= 0.25 * 2**next_one.level
                 allowed = 2e-3 if is_short else 1e-6
+                if next_one.motion < 1e-3:  # the cost before was a prediction
+                    allowed = 2e-2
                 assert next_one.cost <= one.cost * (1 + allowed), (
                     loss,
                     model,
