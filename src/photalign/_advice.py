@@ -85,9 +85,16 @@ def _more_overlap(result: Alignment) -> str:
         )
     return (
         f"The steps led to where only {result.overlap:.0%} of the reference is left: "
-        'the start is far off or the images do not match. Try init="auto", or a '
-        "simpler warp."
+        f"the start is far off or the images do not match. {_elsewhere(result)}, or "
+        "try a simpler warp."
     )
+
+
+def _elsewhere(result: Alignment) -> str:
+    """Say where to start instead; what was found by itself has been searched for."""
+    if result.initialization == "given":
+        return 'Try init="auto"'
+    return "Pass a start that you know of, init="
 
 
 def _another_way(result: Alignment) -> str:
@@ -95,8 +102,8 @@ def _another_way(result: Alignment) -> str:
     if lighting:
         return lighting
     return (
-        'The start is probably too far off: try init="auto", a start of your own, or '
-        "a simpler warp first, whose result is the next one's init."
+        f"The start is probably too far off. {_elsewhere(result)}, or a simpler warp "
+        "first, whose result is the next one's init."
     )
 
 
@@ -124,8 +131,8 @@ def _a_match(result: Alignment) -> str:
             "mask; if the motion bends, a richer warp."
         )
     return (
-        "If the images show the same scene, the start is too far off: try "
-        'init="auto", or pass a start. If not, this is the right answer.'
+        "If the images show the same scene, the start is too far off: "
+        f"{_elsewhere(result).lower()}. If not, this is the right answer."
     )
 
 

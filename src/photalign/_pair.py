@@ -209,7 +209,8 @@ class Pair:
             overlap=found["overlap"],
             agreement=found["agreement"],
             confidence=found["confidence"],
-            effective_pixels=found["pixels"] / grounds.pixels_per_degree,
+            effective_pixels=found["pixels"]
+            / (grounds.pixels_per_degree * self._shared_noise),
             _grounds=grounds,
             iterations=len(steps),
             brightness=self._brightness(arrays),

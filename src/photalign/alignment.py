@@ -205,12 +205,15 @@ def align(
         started=started,
     )
     searches = Searches(pair)
-    if not is_open:
-        return start.align(pair, searches)
-    return align_with_choice(
-        pair,
-        lambda model: start.of_model(model, views[0].shape).align(pair, searches),
-    )
+    if is_open:
+        found = align_with_choice(
+            pair,
+            lambda model: start.of_model(model, views[0].shape).align(pair, searches),
+        )
+    else:
+        found = start.align(pair, searches)
+    # Attempts that led nowhere took their time, too.
+    return found.with_fields(seconds=time.perf_counter() - started)
 
 
 def _compatible(brightness: Brightness, features: Features) -> Brightness:
