@@ -312,7 +312,8 @@ class Alignment {
     Findings& found = result.findings;
     if (found.wide && confidence(*found.wide) > confidence(found.evidence))
       found.evidence = *found.wide;
-    result.confidence = confidence(found.evidence);
+    // A negative agrees in detail, but it does not match.
+    result.confidence = result.correlation > 0 ? confidence(found.evidence) : 0;
     result.status = judged(ending, result);
     return result;
   }
